@@ -1,0 +1,25 @@
+"""Model files: which are on this machine and what their headers say."""
+
+from galerne.models.architecture import architecture
+from galerne.models.gguf import GgufHeader, TensorInfo, read_gguf_header
+from galerne.models.library import (
+    BUILTIN_MODEL_ID,
+    Library,
+    ModelFile,
+    builtin_model_path,
+    inspect_model,
+    library,
+)
+
+__all__ = [
+    "BUILTIN_MODEL_ID",
+    "GgufHeader",
+    "Library",
+    "ModelFile",
+    "TensorInfo",
+    "architecture",
+    "builtin_model_path",
+    "inspect_model",
+    "library",
+    "read_gguf_header",
+]

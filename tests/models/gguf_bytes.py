@@ -1,0 +1,130 @@
+"""A GGUF writer for tests: small, by hand, so that a test can also write what no exporter would."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+ALIGNMENT = 32
+_UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY, _UINT64 = 4, 5, 6, 7, 8, 9, 10
+
+
+def string(text: str | bytes) -> bytes:
+    raw = text.encode() if isinstance(text, str) else text
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def value(item: Any) -> bytes:
+    """One metadata value with its type in front."""
+    kind, body = _typed(item)
+    return struct.pack("<I", kind) + body
+
+
+def _typed(item: Any) -> tuple[int, bytes]:
+    match item:
+        case bool():
+            return _BOOL, struct.pack("<?", item)
+        case int():
+            return (_UINT32, struct.pack("<I", item)) if item < 2**32 else (_UINT64, struct.pack("<Q", item))
+        case float():
+            return _FLOAT32, struct.pack("<f", item)
+        case str():
+            return _STRING, string(item)
+        case list():
+            parts = [
+                _typed(each) if isinstance(each, str) else (_INT32, struct.pack("<i", each)) for each in item
+            ]
+            kind = parts[0][0] if parts else _STRING
+            return _ARRAY, struct.pack("<IQ", kind, len(parts)) + b"".join(body for _, body in parts)
+    raise TypeError(type(item))
+
+
+def gguf(
+    metadata: Mapping[str, Any],
+    tensors: Mapping[str, np.ndarray],
+    *,
+    magic: bytes = b"GGUF",
+    version: int = 3,
+    n_tensors: int | None = None,
+    n_pairs: int | None = None,
+) -> bytes:
+    """A whole file; the counts may be lied about."""
+    n_tensors = len(tensors) if n_tensors is None else n_tensors
+    n_pairs = len(metadata) if n_pairs is None else n_pairs
+    head = magic + struct.pack("<IQQ", version, n_tensors, n_pairs)
+    head += b"".join(string(key) + value(item) for key, item in metadata.items())
+    body = b""
+    for name, array in tensors.items():
+        body += b"\0" * (-len(body) % ALIGNMENT)
+        dimensions = array.shape[::-1]
+        head += string(name) + struct.pack("<I", len(dimensions))
+        head += struct.pack(f"<{len(dimensions)}Q", *dimensions) + struct.pack("<IQ", 0, len(body))
+        body += array.astype("<f4").tobytes()
+    return head + b"\0" * (-len(head) % ALIGNMENT) + body
+
+
+def byte_letters() -> list[str]:
+    """The printable letter that byte-level tokenizers use for each of the 256 bytes."""
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters = {byte: chr(byte) for byte in shown}
+    hidden = [byte for byte in range(256) if byte not in letters]
+    letters.update({byte: chr(256 + place) for place, byte in enumerate(hidden)})
+    return [letters[byte] for byte in range(256)]
+
+
+def tiny_metadata(*, context_tokens: int = 512, **changes: Any) -> dict[str, Any]:
+    """Metadata of a Mistral-shaped model of 2 layers whose tokens are single bytes."""
+    tokens = ["<unk>", "<s>", "</s>", *byte_letters()]
+    metadata: dict[str, Any] = {
+        "general.architecture": "llama",
+        "general.name": "tiny",
+        "general.file_type": 0,
+        "llama.context_length": context_tokens,
+        "llama.embedding_length": 64,
+        "llama.block_count": 2,
+        "llama.feed_forward_length": 128,
+        "llama.attention.head_count": 4,
+        "llama.attention.head_count_kv": 2,
+        "llama.attention.layer_norm_rms_epsilon": 1e-5,
+        "llama.rope.dimension_count": 16,
+        "llama.rope.freq_base": 10000.0,
+        "llama.vocab_size": len(tokens),
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "tekken",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": [3, 3, 3, *([1] * 256)],
+        "tokenizer.ggml.merges": ["a b"],
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 2,
+        "tokenizer.ggml.unknown_token_id": 0,
+        "tokenizer.chat_template": "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}",
+    }
+    return {**metadata, **changes}
+
+
+def tiny_tensors(*, seed: int = 7, dim: int = 64, vocab: int = 259) -> dict[str, np.ndarray]:
+    """Random weights of that shape; the output is tied to the embedding."""
+    rng = np.random.default_rng(seed)
+    shapes: dict[str, Sequence[int]] = {"token_embd.weight": (vocab, dim)}
+    for layer in range(2):
+        shapes |= {
+            f"blk.{layer}.attn_norm.weight": (dim,),
+            f"blk.{layer}.attn_q.weight": (64, dim),
+            f"blk.{layer}.attn_k.weight": (32, dim),
+            f"blk.{layer}.attn_v.weight": (32, dim),
+            f"blk.{layer}.attn_output.weight": (dim, 64),
+            f"blk.{layer}.ffn_norm.weight": (dim,),
+            f"blk.{layer}.ffn_gate.weight": (128, dim),
+            f"blk.{layer}.ffn_up.weight": (128, dim),
+            f"blk.{layer}.ffn_down.weight": (dim, 128),
+        }
+    shapes["output_norm.weight"] = (dim,)
+    return {name: rng.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def tiny_gguf(**changes: Any) -> bytes:
+    """A small model that the engine really runs."""
+    return gguf(tiny_metadata(**changes), tiny_tensors())
