@@ -1,0 +1,95 @@
+"""What a model's architecture says before any hardware: parameters, bytes, operations.
+
+Everything here is arithmetic on the numbers of ``params.json``; nothing is fitted.
+"""
+
+from __future__ import annotations
+
+from galerne.catalog import ModelSpec, WeightFormat
+from galerne.units import Numeric
+
+
+def attention_parameters(model: ModelSpec) -> float:
+    """Weights of one attention layer: grouped queries, or latent attention where ``kv_lora_rank`` > 0."""
+    if model.kv_lora_rank:
+        query_dim = model.n_heads * (model.qk_nope_head_dim + model.qk_rope_head_dim)
+        query = model.q_lora_rank * (model.dim + query_dim) if model.q_lora_rank else model.dim * query_dim
+        latent = model.dim * (model.kv_lora_rank + model.qk_rope_head_dim)
+        expand = model.kv_lora_rank * model.n_heads * (model.qk_nope_head_dim + model.v_head_dim)
+        return float(query + latent + expand + model.n_heads * model.v_head_dim * model.dim)
+    return float(2 * model.dim * model.head_dim * (model.n_heads + model.n_kv_heads))
+
+
+def n_expert_layers(model: ModelSpec) -> int:
+    """Layers whose feed-forward part is a mixture of experts."""
+    return model.n_layers - model.n_dense_layers if model.n_experts else 0
+
+
+def expert_parameters(model: ModelSpec) -> float:
+    """Weights of one expert."""
+    return 3.0 * model.dim * model.expert_hidden_dim
+
+
+def always_read_parameters(model: ModelSpec) -> float:
+    """Weights every decode step reads whatever the batch: all but the routed experts and the input table."""
+    dense_layers = model.n_layers - n_expert_layers(model)
+    shared = n_expert_layers(model) * (
+        model.n_shared_experts * expert_parameters(model) + model.dim * model.n_experts
+    )
+    feed_forward = dense_layers * 3.0 * model.dim * model.hidden_dim + shared
+    norms = (2 * model.n_layers + 1) * model.dim
+    return model.n_layers * attention_parameters(model) + feed_forward + norms + model.vocab_size * model.dim
+
+
+def parameter_count(model: ModelSpec) -> float:
+    """All weights of the text part."""
+    routed = n_expert_layers(model) * model.n_experts * expert_parameters(model)
+    input_table = 0.0 if model.tied_embeddings else float(model.vocab_size * model.dim)
+    return always_read_parameters(model) + routed + input_table
+
+
+def active_parameter_count(model: ModelSpec) -> float:
+    """Weights one token is multiplied by."""
+    return always_read_parameters(model) + n_expert_layers(model) * model.n_experts_per_token * (
+        expert_parameters(model)
+    )
+
+
+def experts_touched(model: ModelSpec, n_tokens: Numeric) -> Numeric:
+    """Expected distinct experts of one layer that a step of ``n_tokens`` reads, routing being uniform.
+
+        touched = E · (1 − (1 − k/E)^n)
+
+    Valid for: independent uniform routing; skewed routing touches fewer.
+    Sources: aiconfigurator-core-0.12
+    """
+    if not model.n_experts:
+        return 0.0 * n_tokens
+    return model.n_experts * (1.0 - (1.0 - model.n_experts_per_token / model.n_experts) ** n_tokens)
+
+
+def weights_bytes(model: ModelSpec, weight_format: WeightFormat) -> float:
+    """Memory the weights fill."""
+    return parameter_count(model) * weight_format.bytes_per_weight
+
+
+def kv_bytes_per_token(model: ModelSpec, *, kv_bytes_per_value: float = 2.0) -> float:
+    """Keys and values kept for one token of context, over all layers.
+
+    grouped queries: 2 · L · n_kv · d_head · b;  latent attention: L · (r_kv + d_rope) · b
+    """
+    if model.kv_lora_rank:
+        return model.n_layers * (model.kv_lora_rank + model.qk_rope_head_dim) * kv_bytes_per_value
+    return 2.0 * model.n_layers * model.n_kv_heads * model.head_dim * kv_bytes_per_value
+
+
+def attention_flop_per_token(model: ModelSpec, context_tokens: Numeric) -> Numeric:
+    """Operations of one token attending to its context, over all layers.
+
+    grouped queries: 4 · L · n_h · d_head · ctx;  latent (absorbed): 2 · L · n_h · (2 r_kv + d_rope) · ctx
+    """
+    if model.kv_lora_rank:
+        per_position = 2.0 * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
+    else:
+        per_position = 4.0 * model.n_heads * model.head_dim
+    return model.n_layers * per_position * context_tokens

@@ -1,0 +1,111 @@
+"""What the shared model is asked and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from galerne.catalog import Calibration, Machine, ModelSpec, WeightFormat
+from galerne.units import Numeric
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServingPlan:
+    """A model in a format on a machine.
+
+    Attributes:
+        tensor_parallel: accelerators that share each layer; 1 on a machine without accelerators.
+        context_tokens: tokens of context reserved per sequence.
+        max_sequences: sequences served at once.
+        kv_bytes_per_value: width of a stored key or value.
+    """
+
+    model: ModelSpec
+    format: WeightFormat
+    machine: Machine
+    calibration: Calibration
+    tensor_parallel: int = 1
+    context_tokens: int = 4096
+    max_sequences: int = 1
+    kv_bytes_per_value: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchShape:
+    """One step of an engine. Numbers or arrays that broadcast.
+
+    Attributes:
+        n_sequences: sequences in the step.
+        prompt_tokens: prompt tokens per sequence processed in this step; 0 in a pure decode step.
+        cached_tokens: how many of those are already in the cache and cost nothing.
+        context_tokens: tokens already in each sequence before this step.
+    """
+
+    n_sequences: Numeric
+    prompt_tokens: Numeric = 0.0
+    cached_tokens: Numeric = 0.0
+    context_tokens: Numeric = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepCost:
+    """Time, energy and work of one step; arrays where the batch was arrays.
+
+    Attributes:
+        accelerator_j: energy of the accelerators during the step, their idle power included.
+        host_j: energy of the host during the step, its idle power included.
+        bound: what the step waits for most: ``memory``, ``compute`` or ``overhead``.
+    """
+
+    duration_s: Numeric
+    accelerator_j: Numeric
+    host_j: Numeric
+    moved_bytes: Numeric
+    flop: Numeric
+    bound: npt.NDArray[np.str_] | str
+
+    @property
+    def it_j(self) -> Numeric:
+        """Energy of the machine during the step."""
+        return self.accelerator_j + self.host_j
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepWeights:
+    """How a batch's measured energy is shared: only the ratios matter.
+
+    A decode step of n sequences costs ``fixed_j + n · per_sequence_j`` plus its context; its fair (Shapley)
+    share is ``fixed_j / n + per_sequence_j`` each.
+    """
+
+    fixed_j: float
+    per_sequence_j: float
+    per_prompt_token_j: float
+    per_context_token_j: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fit:
+    """Whether a plan fits a memory, and what to expect of it, alone on the machine.
+
+    Attributes:
+        needed_bytes: weights, keys and values of the whole reserved context, and the engine's own buffers.
+        headroom_bytes: what stays free; negative where it does not fit.
+        first_token_s: time to first token of a prompt of ``prompt_tokens``.
+        j_per_token: energy of the machine per generated token, idle power included.
+        error_ratio: typical relative error of the times, from calibration.
+    """
+
+    plan: ServingPlan
+    fits: bool
+    weights_bytes: float
+    kv_bytes_per_token: float
+    needed_bytes: float
+    headroom_bytes: float
+    prompt_tokens: int
+    first_token_s: float
+    tokens_per_s: float
+    j_per_token: float
+    error_ratio: float

@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from galerne.perf import BatchShape, predict_step, step_weights, weights_bytes
+from tests.perf.factories import BF16, H100, LAPTOP, MISTRAL_7B, MIXTRAL_8X7B, NODE, plan
+
+batches = st.floats(min_value=1, max_value=1024)
+contexts = st.floats(min_value=0, max_value=100_000)
+
+
+def test_a_lone_decode_step_reads_the_weights_at_full_bandwidth():
+    step = predict_step(plan(), BatchShape(n_sequences=1.0))
+    input_table_bytes = MISTRAL_7B.vocab_size * MISTRAL_7B.dim * 2
+    ideal_s = (weights_bytes(MISTRAL_7B, BF16) - input_table_bytes) / H100.memory_bytes_per_s
+    assert step.duration_s == pytest.approx(ideal_s, rel=0.01)
+    assert step.bound == "memory"
+
+
+def test_a_long_prefill_is_bound_by_arithmetic_at_two_operations_per_weight():
+    step = predict_step(plan(), BatchShape(n_sequences=8.0, prompt_tokens=4096.0))
+    assert step.bound == "compute"
+    assert step.flop == pytest.approx(8 * 4096 * 2 * 7.25e9, rel=0.15)
+
+
+def test_cached_prompt_tokens_cost_almost_nothing():
+    cold = predict_step(plan(), BatchShape(n_sequences=1.0, prompt_tokens=4096.0))
+    warm = predict_step(plan(), BatchShape(n_sequences=1.0, prompt_tokens=4096.0, cached_tokens=4095.0))
+    assert warm.duration_s < cold.duration_s / 10
+
+
+def test_arrays_give_what_floats_give():
+    sizes = np.array([1.0, 7.0, 300.0])
+    steps = predict_step(plan(MIXTRAL_8X7B), BatchShape(n_sequences=sizes, context_tokens=500.0))
+    single = [
+        predict_step(plan(MIXTRAL_8X7B), BatchShape(n_sequences=n, context_tokens=500.0)) for n in sizes
+    ]
+    np.testing.assert_allclose(steps.duration_s, [step.duration_s for step in single])
+    np.testing.assert_allclose(steps.it_j, [step.it_j for step in single])
+    assert list(steps.bound) == [step.bound for step in single]
+
+
+@given(n=batches, context_tokens=contexts)
+def test_more_bandwidth_never_slows_a_step(n, context_tokens):
+    batch = BatchShape(n_sequences=n, context_tokens=context_tokens)
+    faster = replace(NODE, accelerators=(replace(H100, memory_bytes_per_s=2 * H100.memory_bytes_per_s),) * 8)
+    assert predict_step(plan(machine=faster), batch).duration_s <= predict_step(plan(), batch).duration_s
+
+
+@given(n=batches, more=st.floats(min_value=0, max_value=512), context_tokens=contexts)
+def test_a_larger_batch_never_takes_less_time_nor_more_time_per_sequence(n, more, context_tokens):
+    small = predict_step(plan(MIXTRAL_8X7B), BatchShape(n_sequences=n, context_tokens=context_tokens))
+    large = predict_step(plan(MIXTRAL_8X7B), BatchShape(n_sequences=n + more, context_tokens=context_tokens))
+    assert large.duration_s >= small.duration_s
+    assert large.duration_s / (n + more) <= small.duration_s / n * (1 + 1e-12)
+
+
+@given(n=batches, context_tokens=contexts)
+def test_power_stays_between_idle_and_the_limit(n, context_tokens):
+    step = predict_step(plan(tensor_parallel=4), BatchShape(n_sequences=n, context_tokens=context_tokens))
+    accelerator_w = step.accelerator_j / step.duration_s
+    assert 4 * H100.idle_w <= accelerator_w <= 4 * H100.power_limit_w * (1 + 1e-12)
+    assert step.host_j / step.duration_s == pytest.approx(NODE.accelerator_host_w / 2)
+
+
+def test_a_machine_without_accelerators_computes_on_its_host():
+    step = predict_step(plan(machine=LAPTOP), BatchShape(n_sequences=1.0))
+    assert step.accelerator_j == 0.0
+    assert step.host_j > LAPTOP.idle_w * step.duration_s
+
+
+def test_weights_rebuild_the_energy_of_a_step():
+    laptop = plan(machine=LAPTOP, max_sequences=8)
+    weights = step_weights(laptop)
+    for n in (1.0, 4.0, 8.0):
+        energy_j = predict_step(laptop, BatchShape(n_sequences=n)).it_j
+        assert weights.fixed_j + n * weights.per_sequence_j == pytest.approx(energy_j, rel=1e-6)
+    assert weights.per_prompt_token_j < weights.fixed_j
+    assert weights.per_context_token_j > 0
