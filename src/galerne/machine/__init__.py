@@ -1,0 +1,1 @@
+"""This computer: what it is (probe) and what it draws (meters)."""
