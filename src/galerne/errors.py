@@ -31,13 +31,17 @@
     │   ├── InvalidRequest             the request does not say what we can do
     │   ├── UnknownModel               no such model here; names the nearest
     │   ├── Unauthorized               a key is needed and this is not one
+    │   ├── Forbidden                  a page of another site, or a host name that is not ours
+    │   ├── UnknownRoute               nothing is served at that path, or not with that method
+    │   ├── RequestTooLarge            the body exceeds the limit
     │   ├── PortInUse                  something else listens on that address
     │   └── ServerUnreachable          no Galerne daemon answers at that address
     ├── SiteError
     │   ├── InvalidScenario            the scenario file says something impossible
     │   └── Infeasible                 no plan meets the objective; names the binding constraint
     └── ChatError
-        └── UnknownConversation        no conversation with this id
+        ├── UnknownConversation        no conversation with this id
+        └── AnswerRefused              the API answered the assistant with an error of its own
 
 Our own mistakes stay ``ValueError``, ``TypeError`` or ``assert``. What is merely degraded is not an error:
 a meter that cannot read yields ``method="modelled"``. No text of a prompt ever enters an error: sizes and
@@ -46,8 +50,17 @@ ids only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+E = TypeVar("E", bound="GalerneError")
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+def failure(cls: type[E]) -> type[E]:
+    """Make a leaf of the tree: typed facts by keyword, compared by identity as exceptions are."""
+    return dataclass(kw_only=True, eq=False)(cls)
 
 
 def _rebuild(cls: type[GalerneError], facts: dict[str, Any]) -> GalerneError:
@@ -59,12 +72,18 @@ class GalerneError(Exception):
     """Root of every failure that is not our own mistake.
 
     Attributes:
-        code: stable identifier, for programs.
+        code: stable identifier, for programs; made from the class name.
         advice: one sentence on what to do next, for people.
+        sentence: what happened, with the facts in braces.
     """
 
     code: ClassVar[str] = "galerne_error"
     advice: ClassVar[str] = "Please report this with the output of `galerne doctor`."
+    sentence: ClassVar[str] = "Something failed"
+
+    def __init_subclass__(cls) -> None:
+        """The code is the name: ``ContextTooLong`` is ``context_too_long``, for ever."""
+        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     def facts(self) -> dict[str, Any]:
         """The typed facts of this failure, as they were given."""
@@ -75,82 +94,69 @@ class GalerneError(Exception):
         return (_rebuild, (type(self), self.facts()))
 
     def __str__(self) -> str:
-        facts = ", ".join(f"{name}={value!r}" for name, value in self.facts().items())
-        return f"{self.code}({facts})"
+        facts = self.facts()
+        nearest = facts.get("nearest")
+        return self.sentence.format_map(facts) + (f"; did you mean {nearest!r}?" if nearest else "")
 
 
 class CatalogError(GalerneError):
     """A fault in the tables of facts."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class InvalidFact(CatalogError):
     """A catalogue row that must not load."""
 
-    code: ClassVar[str] = "invalid_fact"
-    advice: ClassVar[str] = "Correct the row named here; every number needs a known source."
+    advice = "Correct the row named here; every number needs a known source."
+    sentence = "{path}: {problem}"
     path: str
     problem: str
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class UnknownId(CatalogError):
     """No catalogue row of that name."""
 
-    code: ClassVar[str] = "unknown_id"
-    advice: ClassVar[str] = "`galerne catalog list` shows every known id."
+    advice = "`galerne catalog list` shows every known id."
+    sentence = "There is no {kind} {id!r}"
     kind: str
     id: str
     nearest: str | None = None
-
-    def __str__(self) -> str:
-        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"There is no {self.kind} {self.id!r}{hint}"
 
 
 class StorageError(GalerneError):
     """A fault of the stores on disk."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class StoreUnreachable(StorageError):
     """The database does not open or answer."""
 
-    code: ClassVar[str] = "store_unreachable"
-    advice: ClassVar[str] = "Check that the data folder is writable and the disk is not full."
+    advice = "Check that the data folder is writable and the disk is not full."
+    sentence = "The {store} store cannot be reached: {problem}"
     store: str
     problem: str
 
-    def __str__(self) -> str:
-        return f"The {self.store} store cannot be reached: {self.problem}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class DataFolderBusy(StorageError):
     """Another daemon owns this data folder."""
 
-    code: ClassVar[str] = "data_folder_busy"
-    advice: ClassVar[str] = "Use the running daemon, stop it, or set GALERNE_HOME to another folder."
+    advice = "Use the running daemon, stop it, or set GALERNE_HOME to another folder."
+    sentence = "The data folder {folder} is in use by process {owner_pid}"
     folder: str
     owner_pid: int
-
-    def __str__(self) -> str:
-        return f"The data folder {self.folder} is in use by process {self.owner_pid}"
 
 
 class PerfError(GalerneError):
     """The shared model of performance cannot answer."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class DoesNotFit(PerfError):
     """The model needs more memory than there is."""
 
-    code: ClassVar[str] = "does_not_fit"
-    advice: ClassVar[str] = "Choose a smaller model or context; `galerne fit` shows what fits here."
+    advice = "Choose a smaller model or context; `galerne fit` shows what fits here."
     needed_bytes: int
     free_bytes: int
     smallest_fit: str | None = None
@@ -164,12 +170,11 @@ class MachineError(GalerneError):
     """This computer cannot be read."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class MeterUnavailable(MachineError):
     """A power meter that cannot be read."""
 
-    code: ClassVar[str] = "meter_unavailable"
-    advice: ClassVar[str] = "Answers are labelled `modelled` until a meter can be read; see `galerne doctor`."
+    advice = "Answers are labelled `modelled` until a meter can be read; see `galerne doctor`."
     meter: str
     why: str
     how_to_grant: str | None = None
@@ -183,160 +188,128 @@ class GridError(GalerneError):
     """The electricity signal cannot be had."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class NoSignal(GridError):
     """No carbon, water or price figure for this zone."""
 
-    code: ClassVar[str] = "no_signal"
-    advice: ClassVar[str] = "Set GALERNE_ZONE to a zone that `galerne catalog list zones` shows."
+    advice = "Set GALERNE_ZONE to a zone that `galerne catalog list zones` shows."
+    sentence = "No {what} is known for the zone {zone!r}"
     zone: str
     what: str
     nearest: str | None = None
-
-    def __str__(self) -> str:
-        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"No {self.what} is known for the zone {self.zone!r}{hint}"
 
 
 class ModelError(GalerneError):
     """A model file cannot be used."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class ModelFileMissing(ModelError):
     """The model is known but its file is not on this disk."""
 
-    code: ClassVar[str] = "model_file_missing"
-    advice: ClassVar[str] = "Put the GGUF file in the models folder, or use the built-in model."
+    advice = "Put the GGUF file in the models folder, or use the built-in model."
+    sentence = "The file of {model_id} is not at {path}"
     model_id: str
     path: str
 
-    def __str__(self) -> str:
-        return f"The file of {self.model_id} is not at {self.path}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class InvalidModelFile(ModelError):
     """The file is not what it says it is."""
 
-    code: ClassVar[str] = "invalid_model_file"
-    advice: ClassVar[str] = "Fetch the file again; it is damaged or not a GGUF model."
+    advice = "Fetch the file again; it is damaged or not a GGUF model."
+    sentence = "{path} is not a usable GGUF model: {problem}"
     path: str
     problem: str
-
-    def __str__(self) -> str:
-        return f"{self.path} is not a usable GGUF model: {self.problem}"
 
 
 class EngineError(GalerneError):
     """The engine cannot run the model."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class EngineMissing(EngineError):
     """The engine is not installed or does not start."""
 
-    code: ClassVar[str] = "engine_missing"
-    advice: ClassVar[str] = "Run `galerne doctor`; it prints the command that installs the engine."
+    advice = "Run `galerne doctor`; it prints the command that installs the engine."
+    sentence = "The engine {engine} does not start: {install_hint}"
     engine: str
     install_hint: str
 
-    def __str__(self) -> str:
-        return f"The engine {self.engine} does not start: {self.install_hint}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class EngineCrashed(EngineError):
     """The engine process died."""
 
-    code: ClassVar[str] = "engine_crashed"
-    advice: ClassVar[str] = "Ask again; the engine is being restarted."
+    advice = "Ask again; the engine is being restarted."
+    sentence = "The engine {engine} stopped (exit code {exit_code})"
     engine: str
     exit_code: int | None
     tail: str = ""
 
-    def __str__(self) -> str:
-        return f"The engine {self.engine} stopped (exit code {self.exit_code})"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class EngineRefused(EngineError):
     """The engine answered with an error of its own."""
 
-    code: ClassVar[str] = "engine_refused"
-    advice: ClassVar[str] = "Check the parameters of the request."
+    advice = "Check the parameters of the request."
+    sentence = "The engine {engine} refused the request ({status}): {problem}"
     engine: str
     status: int
     problem: str
 
-    def __str__(self) -> str:
-        return f"The engine {self.engine} refused the request ({self.status}): {self.problem}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class ContextTooLong(EngineError):
     """Prompt and answer exceed the context."""
 
-    code: ClassVar[str] = "context_too_long"
-    advice: ClassVar[str] = "Shorten the conversation or load the model with a larger context."
+    advice = "Shorten the conversation or load the model with a larger context."
+    sentence = "The prompt has {prompt_tokens} tokens and the context holds {context_tokens}"
     prompt_tokens: int
     context_tokens: int
 
-    def __str__(self) -> str:
-        return f"The prompt has {self.prompt_tokens} tokens and the context holds {self.context_tokens}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class Overloaded(EngineError):
     """No free place in the queue."""
 
-    code: ClassVar[str] = "overloaded"
-    advice: ClassVar[str] = "Wait the number of seconds given in Retry-After, then ask again."
+    advice = "Wait the number of seconds given in Retry-After, then ask again."
+    sentence = "{n_waiting} requests are waiting already; retry in {retry_after_s:.0f} s"
     n_waiting: int
     retry_after_s: float
-
-    def __str__(self) -> str:
-        return f"{self.n_waiting} requests are waiting already; retry in {self.retry_after_s:.0f} s"
 
 
 class LedgerError(GalerneError):
     """The accounts refuse an entry."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class EntryConflict(LedgerError):
     """An event with this id is already written, and differs."""
 
-    code: ClassVar[str] = "entry_conflict"
-    advice: ClassVar[str] = "Events are immutable; use a new id."
+    advice = "Events are immutable; use a new id."
+    sentence = "The event {entry_id} is already in the ledger with other contents"
     entry_id: str
 
-    def __str__(self) -> str:
-        return f"The event {self.entry_id} is already in the ledger with other contents"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class UnknownReceipt(LedgerError):
     """No receipt with this id."""
 
-    code: ClassVar[str] = "unknown_receipt"
-    advice: ClassVar[str] = "The id is in the `galerne-receipt` header of the answer."
+    advice = "The id is in the `galerne-receipt` header of the answer."
+    sentence = "There is no receipt {receipt_id!r}"
     receipt_id: str
-
-    def __str__(self) -> str:
-        return f"There is no receipt {self.receipt_id!r}"
 
 
 class FleetError(GalerneError):
     """No node can serve."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class NoNode(FleetError):
     """No node can take this request; says why for each."""
 
-    code: ClassVar[str] = "no_node"
-    advice: ClassVar[str] = "Start a model with `galerne serve`, or wait until a node is ready."
+    advice = "Start a model with `galerne serve`, or wait until a node is ready."
     rejected: dict[str, str]
 
     def __str__(self) -> str:
@@ -348,120 +321,136 @@ class ApiError(GalerneError):
     """What a client asked cannot be done."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class InvalidRequest(ApiError):
     """The request does not say what we can do."""
 
-    code: ClassVar[str] = "invalid_request"
-    advice: ClassVar[str] = "Correct the field named here; the reference is in docs/reference/api.md."
+    advice = "Correct the field named here; the reference is in docs/reference/api.md."
+    sentence = "{path}: {problem}"
     path: str
     problem: str
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class UnknownModel(ApiError):
     """No such model here; names the nearest."""
 
-    code: ClassVar[str] = "unknown_model"
-    advice: ClassVar[str] = "GET /v1/models lists the models of this server."
+    advice = "GET /v1/models lists the models of this server."
+    sentence = "The model {model!r} is not on this server"
     model: str
     nearest: str | None = None
 
-    def __str__(self) -> str:
-        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
-        return f"The model {self.model!r} is not on this server{hint}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class Unauthorized(ApiError):
     """A key is needed and this is not one."""
 
-    code: ClassVar[str] = "unauthorized"
-    advice: ClassVar[str] = "Send `Authorization: Bearer KEY` with the key this server was started with."
+    advice = "Send `Authorization: Bearer KEY` with the key this server was started with."
+    sentence = "{why}"
     why: str
 
+
+@failure
+class Forbidden(ApiError):
+    """A page of another site asks, or the request names a host that is not ours."""
+
+    advice = "Open the page at the address that `galerne serve` printed."
+    sentence = "{why}"
+    why: str
+
+
+@failure
+class UnknownRoute(ApiError):
+    """Nothing is served at that path, or not with that method."""
+
+    advice = "GET /openapi.json lists every route of this server."
+    method: str
+    path: str
+    allowed: tuple[str, ...] = ()
+
     def __str__(self) -> str:
-        return self.why
+        if self.allowed:
+            return f"{self.path} answers {', '.join(self.allowed)}, not {self.method}"
+        return f"Nothing is served at {self.path}"
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
+class RequestTooLarge(ApiError):
+    """The body exceeds the limit."""
+
+    advice = "Send a smaller request."
+    sentence = "The body of a request may have {limit_bytes} bytes; this one has more"
+    limit_bytes: int
+
+
+@failure
 class PortInUse(ApiError):
     """Something else listens on that address."""
 
-    code: ClassVar[str] = "port_in_use"
-    advice: ClassVar[str] = "Stop the other program or choose another port with --port."
+    advice = "Stop the other program or choose another port with --port."
+    sentence = "The address {host}:{port} is already in use"
     host: str
     port: int
 
-    def __str__(self) -> str:
-        return f"The address {self.host}:{self.port} is already in use"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class ServerUnreachable(ApiError):
     """No Galerne daemon answers at that address."""
 
-    code: ClassVar[str] = "server_unreachable"
-    advice: ClassVar[str] = "Start one with `galerne serve`."
+    advice = "Start one with `galerne serve`."
+    sentence = "No Galerne answers at {address}: {problem}"
     address: str
     problem: str
-
-    def __str__(self) -> str:
-        return f"No Galerne answers at {self.address}: {self.problem}"
 
 
 class SiteError(GalerneError):
     """A site cannot be planned."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class InvalidScenario(SiteError):
     """The scenario file says something impossible."""
 
-    code: ClassVar[str] = "invalid_scenario"
-    advice: ClassVar[str] = "Compare with examples/essonne.toml; each key is explained there."
+    advice = "Compare with examples/essonne.toml; each key is explained there."
+    sentence = "{path}: {problem}"
     path: str
     problem: str
 
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
 
-
-@dataclass(kw_only=True, eq=False)
+@failure
 class Infeasible(SiteError):
     """No plan meets the objective; names the binding constraint."""
 
-    code: ClassVar[str] = "infeasible"
-    advice: ClassVar[str] = "Relax the constraint named here, or give the site more of it."
+    advice = "Relax the constraint named here, or give the site more of it."
+    sentence = "The plan fails on {binding_constraint}: needed {needed:.4g} {unit}, available {available:.4g}"
     binding_constraint: str
     needed: float
     available: float
     unit: str
-
-    def __str__(self) -> str:
-        return (
-            f"The plan fails on {self.binding_constraint}: it needs {self.needed:.4g} {self.unit} "
-            f"and has {self.available:.4g} {self.unit}"
-        )
 
 
 class ChatError(GalerneError):
     """The assistant cannot do this."""
 
 
-@dataclass(kw_only=True, eq=False)
+@failure
 class UnknownConversation(ChatError):
     """No conversation with this id."""
 
-    code: ClassVar[str] = "unknown_conversation"
-    advice: ClassVar[str] = "Go back to the list of conversations."
+    advice = "Go back to the list of conversations."
+    sentence = "There is no conversation {conversation_id!r}"
     conversation_id: str
 
-    def __str__(self) -> str:
-        return f"There is no conversation {self.conversation_id!r}"
+
+@failure
+class AnswerRefused(ChatError):
+    """The API answered the assistant with an error of its own."""
+
+    advice = "Follow the hint of the API; `galerne doctor` checks the rest."
+    sentence = "The API refused ({status}, {problem_code})"
+    status: int
+    problem_code: str
+    hint: str = ""
 
 
 def leaves(root: type[GalerneError] = GalerneError) -> list[type[GalerneError]]:
