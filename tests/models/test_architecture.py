@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gguf_bytes import gguf, tiny_metadata, tiny_tensors
 
 from galerne.catalog.records import ModelSpec
 from galerne.errors import InvalidModelFile
 from galerne.models import architecture, read_gguf_header
+from tests.models.gguf_bytes import gguf, tiny_metadata, tiny_tensors
 
 
 def spec_of(tmp_path: Path, contents: bytes) -> ModelSpec:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gguf_bytes import gguf, string, tiny_gguf, tiny_metadata, tiny_tensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from galerne.errors import InvalidModelFile, ModelFileMissing
 from galerne.models import gguf as reader
 from galerne.models import library, read_gguf_header
+from tests.models.gguf_bytes import gguf, string, tiny_gguf, tiny_metadata, tiny_tensors
 
 TINY = tiny_gguf()
 HEADER_BYTES = len(TINY) - sum(array.nbytes for array in tiny_tensors().values())

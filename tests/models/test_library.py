@@ -1,8 +1,8 @@
 import pytest
-from gguf_bytes import tiny_gguf
 
 from galerne.errors import ModelFileMissing, UnknownModel
 from galerne.models import BUILTIN_MODEL_ID, builtin_model_path, inspect_model, library
+from tests.models.gguf_bytes import tiny_gguf
 
 
 def test_files_of_the_folder_are_found_by_name(tmp_path):

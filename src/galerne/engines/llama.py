@@ -1,0 +1,300 @@
+"""llama.cpp in a child process: supervised, restarted, spoken to over a loopback connection with a key."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import ssl
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from galerne.clock import Clock, SystemClock
+from galerne.engines.child import Child
+from galerne.engines.openai_stream import LLAMA_CPP_EXTRAS, messages_body, refusal, stream_chat
+from galerne.engines.protocol import EngineKind, EngineState, EngineStatus
+from galerne.errors import EngineCrashed, EngineError, EngineMissing, InvalidModelFile, ModelFileMissing
+from galerne.generation import GenerationEvent, GenerationRequest, Message
+
+NAME = EngineKind.LLAMA_CPP.value
+_CHILD = Path(__file__).with_name("llama_child.py")
+_FIRST_BACKOFF_S = 0.1
+_LONGEST_BACKOFF_S = 30.0
+_STEADY_S = 60.0
+"""An engine that has run this long is no longer held to have failed to start."""
+
+
+def default_threads() -> int:
+    """Physical cores that this process may use: more threads than cores make llama.cpp slower."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LlamaSettings:
+    """How the engine runs a model.
+
+    Attributes:
+        model_id: the name clients use.
+        context_tokens: tokens that one conversation may hold. The memory of keys and values is
+            ``context_tokens`` times ``n_slots``, all taken at load.
+        n_slots: answers generated at once; further ones wait.
+        n_threads: threads of the computation; None for ``default_threads()``.
+        batch_tokens: prompt tokens processed at a time; cancellation is seen between batches.
+        prompt_cache_bytes: host memory for the prompts of conversations that lost their slot.
+        patience_s: how long a request waits for a crashed engine to come back.
+        grace_s: how long the process may take to end when asked politely.
+    """
+
+    model_id: str
+    model_path: Path
+    context_tokens: int
+    n_slots: int = 4
+    n_threads: int | None = None
+    batch_tokens: int = 512
+    prompt_cache_bytes: int = 256 << 20
+    patience_s: float = 30.0
+    grace_s: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """One life of the child: its process, the connection to it, and how long the model took to load."""
+
+    child: Child
+    client: httpx.AsyncClient
+    load_s: float
+
+
+class LlamaEngine:
+    """llama.cpp's own server, through ``xllamacpp``."""
+
+    def __init__(self, settings: LlamaSettings, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._state = EngineState.STOPPED
+        self._run: _Run | None = None
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._slots = asyncio.Semaphore(settings.n_slots)
+        self._n_active = 0
+        self._n_waiting = 0
+        self._supervisor: asyncio.Task[None] | None = None
+        self._past_processor_s = 0.0
+
+    async def start(self) -> None:
+        """Load the model; see ``Engine.start``."""
+        if self._supervisor is None:
+            if not self._settings.model_path.is_file():
+                raise ModelFileMissing(model_id=self._settings.model_id, path=str(self._settings.model_path))
+            self._state = EngineState.STARTING
+            self._settled.clear()
+            self._supervisor = asyncio.create_task(self._supervise())
+        supervisor = self._supervisor
+        settled = asyncio.create_task(self._settled.wait())
+        await asyncio.wait({supervisor, settled}, return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
+        if supervisor.cancelled():
+            raise EngineCrashed(engine=NAME, exit_code=None, tail="stopped while starting")
+        if supervisor.done():
+            self._supervisor = None
+            self._settle(EngineState.STOPPED)
+            supervisor.result()
+
+    async def stop(self) -> None:
+        """End the process and every answer in flight."""
+        self._settle(EngineState.STOPPED)
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.cancel()
+            await asyncio.wait({supervisor})
+        await self._retire()
+
+    def status(self) -> EngineStatus:
+        """How it is now."""
+        run = self._run
+        return EngineStatus(
+            kind=EngineKind.LLAMA_CPP,
+            state=self._state,
+            model_id=self._settings.model_id,
+            n_slots=self._settings.n_slots,
+            context_tokens=self._settings.context_tokens,
+            n_active=self._n_active,
+            n_waiting=self._n_waiting,
+            load_s=run.load_s if run else None,
+            process_id=run.child.process_id if run else None,
+        )
+
+    def processor_s(self) -> float:
+        """CPU-seconds of this and every earlier process of this engine."""
+        return self._past_processor_s + (self._run.child.processor_s() if self._run else 0.0)
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
+        """Stream one answer; see ``Engine.generate``."""
+        arrived_s = self._clock.monotonic_s()
+        async with self._slot():
+            run = await self._await_ready()
+            answer = stream_chat(
+                run.client,
+                request,
+                engine=NAME,
+                clock=self._clock,
+                arrived_s=arrived_s,
+                extras=LLAMA_CPP_EXTRAS,
+            )
+            async with contextlib.aclosing(answer):
+                try:
+                    async for event in answer:
+                        yield event
+                except (httpx.TransportError, EngineCrashed) as error:
+                    raise await self._explain(run) from error
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt that these messages make, by the model's own template and vocabulary."""
+        run = await self._await_ready()
+        try:
+            response = await run.client.post(
+                "/v1/chat/completions/input_tokens", json={"messages": messages_body(messages)}
+            )
+        except httpx.TransportError as error:
+            raise await self._explain(run) from error
+        if response.status_code != httpx.codes.OK:
+            raise refusal(response.content, status=response.status_code, engine=NAME)
+        return int(response.json()["input_tokens"])
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncGenerator[None, None]:
+        """Wait for a slot here, not in the server: its connections are few and its waiting is not told."""
+        self._n_waiting += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._n_waiting -= 1
+        self._n_active += 1
+        try:
+            yield
+        finally:
+            self._n_active -= 1
+            self._slots.release()
+
+    async def _await_ready(self) -> _Run:
+        """The running process; waits while a crashed one is being restarted."""
+        if self._run is not None and self._run.child.exit_code is not None:
+            self._note_crash()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.patience_s):
+                await self._settled.wait()
+        if self._run is None or self._state is not EngineState.READY:
+            raise EngineCrashed(engine=NAME, exit_code=None, tail=f"the engine is {self._state.value}")
+        return self._run
+
+    def _settle(self, state: EngineState) -> None:
+        self._state = state
+        self._settled.set()
+
+    def _note_crash(self) -> None:
+        if self._state is not EngineState.STOPPED:
+            self._state = EngineState.CRASHED
+            self._settled.clear()
+
+    async def _explain(self, run: _Run) -> EngineCrashed:
+        """The error for an answer that broke off; waits a moment for the process to be seen dead."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.grace_s):
+                await run.child.wait()
+        return EngineCrashed(engine=NAME, exit_code=run.child.exit_code, tail=run.child.tail)
+
+    async def _supervise(self) -> None:
+        """Restart the process whenever it dies, more slowly each time it dies young."""
+        await self._launch()
+        backoff_s = _FIRST_BACKOFF_S
+        while (run := self._run) is not None:
+            started_s = self._clock.monotonic_s()
+            await run.child.wait()
+            self._note_crash()
+            await self._retire()
+            if self._clock.monotonic_s() - started_s > _STEADY_S:
+                backoff_s = _FIRST_BACKOFF_S
+            relaunched = False
+            while not relaunched:
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+                relaunched = await self._relaunch()
+
+    async def _relaunch(self) -> bool:
+        try:
+            await self._launch()
+        except (EngineError, InvalidModelFile):
+            return False
+        return True
+
+    async def _launch(self) -> None:
+        key = secrets.token_urlsafe(32)
+        settings = self._settings
+        child = await Child.spawn(
+            [sys.executable, "-P", str(_CHILD)],
+            settings={
+                "model_path": str(settings.model_path),
+                "context_tokens": settings.context_tokens,
+                "n_slots": settings.n_slots,
+                "n_threads": settings.n_threads or default_threads(),
+                "batch_tokens": settings.batch_tokens,
+                "prompt_cache_bytes": settings.prompt_cache_bytes,
+                "api_key": key,
+            },
+        )
+        try:
+            report = await self._ready_report(child)
+        except BaseException:
+            await child.end(grace_s=self._settings.grace_s)
+            self._past_processor_s += child.processor_s()
+            raise
+        self._run = _Run(child=child, client=_client(report["address"], key), load_s=report["load_s"])
+        self._settle(EngineState.READY)
+
+    async def _ready_report(self, child: Child) -> dict[str, Any]:
+        """What the process says once the model is loaded; raises the error that explains why it is not."""
+        report = await child.report()
+        if report is not None and report["state"] == "ready":
+            return report
+        await child.wait()
+        match report:
+            case {"state": "missing", "problem": problem}:
+                raise EngineMissing(engine=NAME, install_hint=f"{problem}; pip install xllamacpp")
+            case {"state": "refused"}:
+                # The library's own error gives no reason; the first line of its error stream does.
+                reason = child.tail.strip().split("\n")[0].partition(" E ")[2]
+                raise InvalidModelFile(
+                    path=str(self._settings.model_path), problem=reason or "the engine does not say why"
+                )
+            case _:
+                raise EngineCrashed(engine=NAME, exit_code=child.exit_code, tail=child.tail)
+
+    async def _retire(self) -> None:
+        """End the present process and close the connection to it."""
+        if self._run is None:
+            return
+        run, self._run = self._run, None
+        self._past_processor_s += run.child.processor_s()
+        await run.child.end(grace_s=self._settings.grace_s)
+        await run.client.aclose()
+
+
+def _client(address: str, key: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=address,
+        headers={"Authorization": f"Bearer {key}"},
+        # An answer may take its time; a dead process closes the connection.
+        timeout=httpx.Timeout(None, connect=5.0),
+        limits=httpx.Limits(max_connections=None),
+        trust_env=False,
+        # Plain HTTP on loopback: an empty context spares the reading of every root certificate.
+        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+    )

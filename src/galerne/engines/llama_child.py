@@ -1,0 +1,78 @@
+"""The child process that holds llama.cpp's server. Started by path, not imported: it needs no other module.
+
+It reads its settings as one JSON line on standard input, answers with one JSON line on standard output, and
+ends when standard input closes: it cannot outlive its parent, even one killed by ``kill -9``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any, BinaryIO
+
+
+def main() -> None:
+    """Serve until the parent goes."""
+    settings = json.loads(sys.stdin.buffer.readline())
+    # Whatever the library prints goes to the error stream: standard output carries one line of ours.
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    threading.Thread(target=_leave_with_parent, args=(sys.stdin.buffer,), daemon=True).start()
+    report, server = _serve(settings)
+    answer.write(json.dumps(report) + "\n")
+    answer.close()
+    if server is not None:
+        threading.Event().wait()
+
+
+def _leave_with_parent(standard_input: BinaryIO) -> None:
+    while standard_input.read(4096):
+        pass
+    os._exit(0)
+
+
+def _serve(settings: dict[str, Any]) -> tuple[dict[str, Any], object | None]:
+    try:
+        import xllamacpp  # noqa: PLC0415  # its absence is an answer
+    except ImportError as error:
+        return {"state": "missing", "problem": str(error)}, None
+    start_s = time.perf_counter()
+    try:
+        server = xllamacpp.Server(_params(xllamacpp, settings))
+    except RuntimeError as error:
+        return {"state": "refused", "problem": str(error)}, None
+    load_s = time.perf_counter() - start_s
+    return {"state": "ready", "address": server.listening_address, "load_s": load_s}, server
+
+
+def _params(xllamacpp: Any, settings: dict[str, Any]) -> Any:
+    params = xllamacpp.CommonParams()
+    params.model.path = settings["model_path"]
+    # Each slot has the whole context. One pool shared by all would be smaller, but when it runs full
+    # llama.cpp ends every answer in flight, not only the one that needed more.
+    params.n_parallel = settings["n_slots"]
+    params.n_ctx = settings["context_tokens"] * settings["n_slots"]
+    params.kv_unified = False
+    # Cancellation during the prompt is seen between batches.
+    params.n_batch = params.n_ubatch = settings["batch_tokens"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["n_threads"]
+    params.cache_prompt = True
+    params.cache_ram_mib = settings["prompt_cache_bytes"] >> 20
+    params.use_jinja = True
+    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [settings["api_key"]]
+    params.cors_origins = params.cors_methods = params.cors_headers = ""
+    params.cors_credentials = False
+    params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = params.ui = False
+    params.offline = True
+    params.verbosity = 1
+    return params
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""The adapter to any server that streams chat completions as OpenAI does, llama.cpp's among them.
+
+llama.cpp adds ``timings`` and ``prompt_progress`` to its chunks: exact counts and times, used where present.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from galerne.clock import Clock
+from galerne.errors import ContextTooLong, EngineCrashed, EngineError, EngineRefused
+from galerne.generation import (
+    Finished,
+    FinishReason,
+    GenerationEvent,
+    GenerationRequest,
+    Message,
+    PromptRead,
+    TokenChunk,
+    Usage,
+)
+
+LLAMA_CPP_EXTRAS: Mapping[str, Any] = {
+    "timings_per_token": True,
+    "return_progress": True,
+    "cache_prompt": True,
+}
+"""What we ask of llama.cpp beyond the common protocol."""
+
+_MAX_PROBLEM_CHARACTERS = 300
+_REASONS = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+}
+
+
+def messages_body(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Messages as the protocol writes them."""
+    return [{"role": message.role.value, "content": message.content} for message in messages]
+
+
+def chat_body(request: GenerationRequest, *, extras: Mapping[str, Any]) -> dict[str, Any]:
+    """The request as the protocol writes it; what the caller left open is left out."""
+    sampling = request.sampling
+    chosen = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_new_tokens,
+        "stop": list(sampling.stop) or None,
+        "seed": sampling.seed,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+    }
+    return {
+        "model": request.model_id,
+        "messages": messages_body(request.messages),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **{name: value for name, value in chosen.items() if value is not None},
+        **extras,
+    }
+
+
+async def stream_chat(
+    client: httpx.AsyncClient,
+    request: GenerationRequest,
+    *,
+    engine: str,
+    clock: Clock,
+    arrived_s: float,
+    extras: Mapping[str, Any],
+) -> AsyncGenerator[GenerationEvent, None]:
+    """Ask a server and turn what it streams into events.
+
+    Args:
+        client: with the server's address and key.
+        request: what is asked.
+        engine: its name in errors.
+        clock: for times that the server does not tell.
+        arrived_s: when the request reached us, on ``clock``'s monotonic scale.
+        extras: further fields of the body, such as ``LLAMA_CPP_EXTRAS``.
+
+    Raises:
+        ContextTooLong: the prompt is longer than the context.
+        EngineRefused: the server answered with an error.
+        EngineCrashed: the stream ended before its time.
+        httpx.TransportError: the connection failed.
+    """
+    lines = EventLines()
+    answer = _Answer(engine=engine, clock=clock, arrived_s=arrived_s)
+    body = chat_body(request, extras=extras)
+    async with client.stream("POST", "/v1/chat/completions", json=body) as response:
+        if response.status_code != httpx.codes.OK:
+            raise refusal(await response.aread(), status=response.status_code, engine=engine)
+        async for piece in response.aiter_bytes():
+            for data in lines.feed(piece):
+                for event in answer.read(data):
+                    yield event
+    for event in answer.close():
+        yield event
+
+
+class EventLines:
+    """Cuts a byte stream into the data of its server-sent events.
+
+    Lines end with a line feed and nothing else: the other line ends of Unicode may occur inside the JSON.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The data completed by this piece, in order."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        return [line[5:].strip() for line in lines if line.startswith(b"data:")]
+
+
+def refusal(body: bytes, *, status: int, engine: str) -> EngineError:
+    """The error that an answer with a bad status stands for."""
+    try:
+        error = json.loads(body)["error"]
+        problem = str(error["message"])
+    except (ValueError, KeyError, TypeError):
+        return EngineRefused(engine=engine, status=status, problem="an answer that is not an error object")
+    if error.get("type") == "exceed_context_size_error":
+        return ContextTooLong(prompt_tokens=int(error["n_prompt_tokens"]), context_tokens=int(error["n_ctx"]))
+    return EngineRefused(engine=engine, status=status, problem=problem[:_MAX_PROBLEM_CHARACTERS])
+
+
+class _Answer:
+    """Turns the chunks of one stream into events, and keeps the counts."""
+
+    def __init__(self, *, engine: str, clock: Clock, arrived_s: float) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._arrived_s = arrived_s
+        self._prompt_tokens = 0
+        self._cached_tokens = 0
+        self._prompt_read = False
+        self._new_tokens = 0
+        self._told_tokens = 0
+        self._first_s: float | None = None
+        self._last_s = arrived_s
+        self._prefill_s: float | None = None
+        self._decode_s: float | None = None
+        self._reason: FinishReason | None = None
+
+    def read(self, data: bytes) -> Iterator[GenerationEvent]:
+        if data == b"[DONE]":
+            return
+        try:
+            chunk = json.loads(data)
+        except ValueError:
+            raise EngineCrashed(engine=self._engine, exit_code=None) from None
+        if "error" in chunk:
+            raise refusal(data, status=int(chunk["error"].get("code", 500)), engine=self._engine)
+        self._note_counts(chunk)
+        progress = chunk.get("prompt_progress")
+        if progress and progress["processed"] >= progress["total"]:
+            yield from self._read_prompt()
+        text = ""
+        for choice in chunk.get("choices", ()):
+            text += choice["delta"].get("content") or ""
+            if choice.get("finish_reason"):
+                self._reason = _REASONS.get(choice["finish_reason"], FinishReason.STOP)
+        yield from self._read_tokens(text, exact="timings" in chunk)
+
+    def close(self) -> Iterator[GenerationEvent]:
+        if self._reason is None:
+            raise EngineCrashed(engine=self._engine, exit_code=None)
+        yield from self._read_prompt()
+        yield from self._read_tokens("", exact=True)
+        first_s = self._last_s if self._first_s is None else self._first_s
+        prefill_s = first_s - self._arrived_s if self._prefill_s is None else self._prefill_s
+        decode_s = self._last_s - first_s if self._decode_s is None else self._decode_s
+        usage = Usage(
+            prompt_tokens=self._prompt_tokens,
+            cached_tokens=self._cached_tokens,
+            new_tokens=self._new_tokens,
+            queued_s=max(0.0, first_s - self._arrived_s - prefill_s),
+            prefill_s=prefill_s,
+            decode_s=decode_s,
+        )
+        yield Finished(reason=self._reason, usage=usage)
+
+    def _note_counts(self, chunk: Mapping[str, Any]) -> None:
+        if progress := chunk.get("prompt_progress"):
+            self._prompt_tokens, self._cached_tokens = progress["total"], progress["cache"]
+        if usage := chunk.get("usage"):
+            details = usage.get("prompt_tokens_details") or {}
+            self._prompt_tokens = usage["prompt_tokens"]
+            self._cached_tokens = details.get("cached_tokens") or self._cached_tokens
+            self._told_tokens = max(self._told_tokens, usage["completion_tokens"])
+        if timings := chunk.get("timings"):
+            self._told_tokens = max(self._told_tokens, timings["predicted_n"])
+            self._prefill_s = timings["prompt_ms"] / 1000
+            self._decode_s = timings["predicted_ms"] / 1000
+
+    def _read_prompt(self) -> Iterator[GenerationEvent]:
+        if not self._prompt_read:
+            self._prompt_read = True
+            yield PromptRead(prompt_tokens=self._prompt_tokens, cached_tokens=self._cached_tokens)
+
+    def _read_tokens(self, text: str, *, exact: bool) -> Iterator[GenerationEvent]:
+        n_tokens = self._told_tokens - self._new_tokens if exact else int(bool(text))
+        if not text and n_tokens <= 0:
+            return
+        yield from self._read_prompt()
+        self._last_s = self._clock.monotonic_s()
+        self._first_s = self._last_s if self._first_s is None else self._first_s
+        self._new_tokens += max(0, n_tokens)
+        yield TokenChunk(text=text, n_tokens=max(0, n_tokens))
