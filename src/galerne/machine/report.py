@@ -1,0 +1,140 @@
+"""What a person is told about this computer: the machine table, its power sensors, and what would help."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from galerne.catalog import Machine
+from galerne.machine.host import HostReading, free_memory_bytes, read_host
+from galerne.machine.meter.rapl import GRANT, find_zones
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportRow:
+    """One line of the machine table.
+
+    Attributes:
+        key: key of its label in this part's phrases.
+        value: a number in the base unit, or a text that needs no translation.
+        unit: symbol of the base unit; empty for counts and texts.
+        method: ``measured``, ``published``, ``derived``, ``estimated`` or ``modelled``.
+        source: key of the source in the catalogue, for what was not read from this machine.
+    """
+
+    key: str
+    value: float | str
+    unit: str = ""
+    method: str = "measured"
+    source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PowerSensor:
+    """An energy counter of this machine.
+
+    Attributes:
+        name: such as ``package-0``.
+        readable: whether this process may read it.
+        how_to_grant: the command that lets it.
+    """
+
+    name: str
+    readable: bool
+    how_to_grant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MachineReport:
+    """The machine table and what stands beside it.
+
+    Attributes:
+        advice: keys of this part's phrases: what is missing and what would help, most useful first.
+    """
+
+    rows: tuple[ReportRow, ...]
+    sensors: tuple[PowerSensor, ...]
+    advice: tuple[str, ...]
+
+
+def describe(machine: Machine, *, root: Path = Path("/")) -> MachineReport:
+    """The machine table of a probed machine, with what is free and readable at this moment.
+
+    Args:
+        machine: from ``probe_machine``.
+        root: root of the file system it was probed in.
+    """
+    host = read_host(root)
+    sensors = find_sensors(root)
+    return MachineReport(
+        rows=(*_host_rows(machine, host, root), *_power_rows(machine)),
+        sensors=sensors,
+        advice=_advice(host, sensors),
+    )
+
+
+def find_sensors(root: Path = Path("/")) -> tuple[PowerSensor, ...]:
+    """The energy counters of this machine, readable or not."""
+    return tuple(
+        PowerSensor(name=zone.domain, readable=zone.readable, how_to_grant=None if zone.readable else GRANT)
+        for zone in find_zones(root)
+    )
+
+
+def _host_rows(machine: Machine, host: HostReading, root: Path) -> tuple[ReportRow, ...]:
+    rows = [
+        ReportRow(key="processor", value=host.processor),
+        ReportRow(key="cores", value=machine.n_cores),
+        ReportRow(key="physical_cores", value=host.n_physical_cores),
+        ReportRow(key="instruction_sets", value=" ".join(host.instruction_sets) or "-"),
+        ReportRow(key="memory", value=machine.memory_bytes, unit="B"),
+        ReportRow(key="free_memory", value=free_memory_bytes(root), unit="B"),
+        ReportRow(
+            key="memory_bandwidth",
+            value=machine.memory_bytes_per_s,
+            unit="B/s",
+            method=machine.methods.get("memory_bytes_per_s", "modelled"),
+        ),
+        ReportRow(
+            key="arithmetic",
+            value=machine.peak_flop_per_s,
+            unit="FLOP/s",
+            method=machine.methods.get("peak_flop_per_s", "modelled"),
+        ),
+    ]
+    devices = Counter(device.name for device in machine.accelerators).items()
+    return (
+        *rows,
+        *(ReportRow(key="accelerator", value=f"{n} x {name}", method="published") for name, n in devices),
+        ReportRow(key="system", value=machine.os),
+    )
+
+
+def _power_rows(machine: Machine) -> tuple[ReportRow, ...]:
+    sources = machine.host.sources
+    host_method = machine.methods.get("host", "modelled")
+    return (
+        ReportRow(
+            key="idle_power",
+            value=machine.idle_w,
+            unit="W",
+            method=host_method,
+            source=sources.get("idle_core_w", sources.get("default")),
+        ),
+        ReportRow(
+            key="busy_power",
+            value=machine.idle_w + machine.n_cores * machine.host.busy_core_w,
+            unit="W",
+            method=host_method,
+            source=sources.get("busy_core_w", sources.get("default")),
+        ),
+    )
+
+
+def _advice(host: HostReading, sensors: tuple[PowerSensor, ...]) -> tuple[str, ...]:
+    if any(sensor.readable for sensor in sensors):
+        return ()
+    if sensors:
+        return ("grant_sensors",)
+    return ("no_sensor_virtual",) if host.virtual else ("no_sensor",)
