@@ -1,0 +1,245 @@
+"""Follows answers in flight and the meter, and writes what each answer cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+from galerne.clock import Clock
+from galerne.ledger.ids import sortable_id
+from galerne.ledger.receipt import Receipt, receipt_of
+from galerne.ledger.records import AccountEntry, Accounts, Answer, AnswerFacts, Factors
+from galerne.ledger.recovery import recover
+from galerne.ledger.store import Events, Ledger
+from galerne.ledger.windows import Flight, OpenWindows, SettledWindow, WindowEnergy
+from galerne.ledger.writer import LedgerWriter
+from galerne.machine.meter import METHODS, Meter, MeterReading, window_between
+from galerne.perf import StepWeights
+from galerne.units import MICROJOULES_PER_J, from_microjoules, to_microjoules
+
+ENTRY_S = 60.0
+"""A quiet stretch is written as one account entry of this length; a final settlement writes at once."""
+
+N_RECENT = 60
+
+
+class Accountant:
+    """What every answer of one node costs, adding up to its meter to the microjoule.
+
+    Safe to call from any thread; no call waits for the disk, but ``finish`` gives a promise that does.
+    ``close_window`` is to be called about every second, and by whoever wants a final receipt sooner.
+
+    Args:
+        node_id: whose meter this is.
+        meter: read here and nowhere else.
+        idle_w: what the machine draws at rest.
+        clock: time.
+        ledger: where events go. What a crash left open there is settled first.
+        factors: gives the factors to freeze with an answer that ends now.
+
+    Raises:
+        StoreUnreachable: the ledger does not answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        node_id: str,
+        meter: Meter,
+        idle_w: float,
+        clock: Clock,
+        ledger: Ledger,
+        factors: Callable[[], Factors],
+    ) -> None:
+        recover(ledger, node_id, at=clock.now_at())
+        self._node_id = node_id
+        self._meter = meter
+        self._idle_w = idle_w
+        self._clock = clock
+        self._factors = factors
+        self._lock = threading.RLock()
+        self._writer = LedgerWriter(ledger)
+        self._n_loading = 0
+        self._reading = meter.read()
+        self._opened_s = clock.monotonic_s()
+        self._windows = OpenWindows(now_s=self._opened_s)
+        self._rest_uj = 0.0  # fraction of a microjoule that the last window's rounding left
+        self._totals = Accounts()
+        self._unwritten: list[SettledWindow] = []
+        self._recent_w: deque[float] = deque(maxlen=N_RECENT)
+
+    def begin(self, request_id: str, model_id: str, weights: StepWeights) -> str:
+        """Work on a request begins.
+
+        Args:
+            request_id: not in flight yet.
+            model_id: sequences of one model step together.
+            weights: cost of a step, for the model on this machine.
+
+        Returns:
+            The id that the receipt will have.
+        """
+        with self._lock:
+            if self._windows.is_in_flight(request_id):
+                raise ValueError(f"the request {request_id} has begun already")
+            now_at, now_s = self._clock.now_at(), self._clock.monotonic_s()
+            flight = Flight(
+                answer_id=sortable_id("rcpt", now_at),
+                request_id=request_id,
+                model_id=model_id,
+                weights=weights,
+                began_at=now_at,
+                began_s=now_s,
+            )
+            self._windows.begin(flight, now_s=now_s)
+            return flight.answer_id
+
+    def prompt_read(self, request_id: str, *, prompt_tokens: int, cached_tokens: int) -> None:
+        """The prompt of a request has been read; cached tokens cost nothing."""
+        with self._lock:
+            self._windows.read_prompt(
+                request_id,
+                prompt_tokens=prompt_tokens,
+                cached_tokens=cached_tokens,
+                now_s=self._clock.monotonic_s(),
+            )
+
+    def tokens(self, request_id: str, *, n_tokens: int = 1) -> None:
+        """Tokens of a request came out."""
+        with self._lock:
+            self._windows.generate(request_id, n_tokens=n_tokens)
+
+    def finish(self, facts: AnswerFacts) -> Future[Receipt]:
+        """A request has ended, whether complete, cancelled or failed: it keeps its energy.
+
+        Returns:
+            The provisional receipt, once it is durable; ``asyncio.wrap_future`` makes it awaitable. It fails
+            with ``StoreUnreachable`` where the ledger cannot be written; the event is then kept and tried
+            again.
+        """
+        with self._lock:
+            now_at, now_s = self._clock.now_at(), self._clock.monotonic_s()
+            flight = self._windows.end(facts.request_id, facts.usage, now_s=now_s)
+            peek, _ = self._measure(self._meter.read(), now_s=now_s)
+            settlement = self._windows.expect(flight, peek, at=now_at)
+            answer = Answer(
+                answer_id=flight.answer_id,
+                request_id=facts.request_id,
+                key_id=facts.key_id,
+                node_id=self._node_id,
+                model_id=flight.model_id,
+                usage=facts.usage,
+                finish_reason=facts.finish_reason,
+                at=now_at,
+                factors=self._factors(),
+            )
+            events = Events(answers=[answer], settlements=[settlement])
+            return self._writer.submit(events, receipt_of(answer, settlement))
+
+    def close_window(self) -> None:
+        """Read the meter, share the window, write the receipts that this makes final."""
+        with self._lock:
+            self._turn_window()
+            self._book(self._windows.settle())
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """A model is loaded inside the block: energy above idle goes to the loading account.
+
+        Answers that another model gives meanwhile keep their share of idle only.
+        """
+        self._count_loading(1)
+        try:
+            yield
+        finally:
+            self._count_loading(-1)
+
+    def totals(self) -> Accounts:
+        """Where the energy of every settled window since the start went."""
+        with self._lock:
+            return self._totals
+
+    def recent_power_w(self) -> list[float]:
+        """Mean power of the last windows, oldest first; at most 60."""
+        with self._lock:
+            return list(self._recent_w)
+
+    def close(self) -> None:
+        """Settle every window, write all of it and stop. Requests in flight stay open for the next start.
+
+        Raises:
+            StoreUnreachable: the last events could not be written.
+        """
+        with self._lock:
+            self._turn_window()
+            self._book(self._windows.settle(everything=True), now=True)
+        self._writer.close()
+
+    def _count_loading(self, change: int) -> None:
+        with self._lock:
+            self._n_loading += change
+            self._turn_window()
+            self._book(self._windows.settle())
+
+    def _turn_window(self) -> None:
+        """End the open window here and begin the next."""
+        now_s = self._clock.monotonic_s()
+        reading = self._meter.read()
+        energy, self._rest_uj = self._measure(reading, now_s=now_s)
+        self._reading, self._opened_s = reading, now_s
+        if energy.duration_s > 0:
+            total_uj = energy.active_uj + energy.idle_uj
+            self._recent_w.append(from_microjoules(total_uj) / energy.duration_s)
+        self._windows.close(energy, now_s=now_s, loading=self._n_loading > 0)
+
+    def _measure(self, reading: tuple[MeterReading, ...], *, now_s: float) -> tuple[WindowEnergy, float]:
+        """Energy of the open window until a reading, and what rounding to microjoules leaves of it."""
+        window = window_between(self._reading, reading)
+        exact_uj = window.total_j * MICROJOULES_PER_J + self._rest_uj
+        total_uj = max(0, round(exact_uj))
+        duration_s = now_s - self._opened_s
+        idle_uj = min(total_uj, to_microjoules(self._idle_w * duration_s))
+        energy = WindowEnergy(
+            started_at=window.started_at,
+            ended_at=window.ended_at,
+            duration_s=duration_s,
+            active_uj=total_uj - idle_uj,
+            idle_uj=idle_uj,
+            method=window.method,
+            coverage_ratio=window.coverage_ratio,
+        )
+        return energy, exact_uj - total_uj
+
+    def _book(self, settled: list[SettledWindow], *, now: bool = False) -> None:
+        """Add settled windows to the account entry; write it with final settlements, or once it is long."""
+        self._totals = sum((window.accounts for window in settled), self._totals)
+        self._unwritten += settled
+        finals = [final for window in self._unwritten for final in window.finals]
+        if not self._unwritten or not (now or finals or self._unwritten_s() >= ENTRY_S):
+            return
+        entry = _entry_of(self._unwritten, node_id=self._node_id, open_uj=self._windows.open_uj)
+        self._writer.submit(Events(settlements=finals, entries=[entry]), None)
+        self._unwritten = []
+
+    def _unwritten_s(self) -> float:
+        return sum(window.energy.duration_s for window in self._unwritten)
+
+
+def _entry_of(windows: list[SettledWindow], *, node_id: str, open_uj: int) -> AccountEntry:
+    """Windows one after the other, as one entry."""
+    energies = [window.energy for window in windows]
+    accounts = sum((window.accounts for window in windows), Accounts())
+    return AccountEntry(
+        entry_id=sortable_id("acct", energies[-1].ended_at),
+        node_id=node_id,
+        started_at=energies[0].started_at,
+        ended_at=energies[-1].ended_at,
+        **dataclasses.asdict(accounts),
+        open_uj=open_uj,
+        method=max((energy.method for energy in energies), key=METHODS.index),
+        coverage_ratio=min(energy.coverage_ratio for energy in energies),
+    )

@@ -1,0 +1,79 @@
+"""From an answer's energy to grams, litres and euros, with the factors that were frozen with it.
+
+Everything electric is computed by ``galerne.energy``; the only formula here is that of manufacture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from galerne.energy import EnergySplit, electricity_eur, facility_j, grid_water_l, site_water_l, use_co2_g
+from galerne.ledger.records import Factors
+from galerne.units import YEAR_S
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Impact:
+    """What an amount of energy and machine time comes to.
+
+    Attributes:
+        facility_j: energy at the site's meter.
+        use_co2_g: CO2e of the electricity.
+        embodied_co2_g: the share of the machine's manufacture.
+        site_water_l: evaporated by the site's cooling.
+        grid_water_l: consumed by the power stations.
+        cost_eur: of the electricity; None where no price is known.
+    """
+
+    facility_j: float
+    use_co2_g: float
+    embodied_co2_g: float
+    site_water_l: float
+    grid_water_l: float
+    cost_eur: float | None
+
+    def __add__(self, other: Impact) -> Impact:
+        """Both together; without a price where either has none."""
+        priced = self.cost_eur is not None and other.cost_eur is not None
+        return Impact(
+            facility_j=self.facility_j + other.facility_j,
+            use_co2_g=self.use_co2_g + other.use_co2_g,
+            embodied_co2_g=self.embodied_co2_g + other.embodied_co2_g,
+            site_water_l=self.site_water_l + other.site_water_l,
+            grid_water_l=self.grid_water_l + other.grid_water_l,
+            cost_eur=(self.cost_eur or 0.0) + (other.cost_eur or 0.0) if priced else None,
+        )
+
+
+NO_IMPACT = Impact(
+    facility_j=0.0, use_co2_g=0.0, embodied_co2_g=0.0, site_water_l=0.0, grid_water_l=0.0, cost_eur=0.0
+)
+
+
+def embodied_co2_g(device_s: float, *, embodied_g: float, life_years: float) -> float:
+    """The share of a machine's manufacture that some of its time carries, as ISO/IEC 21031 (SCI) has it.
+
+        embodied = M · t / (life · 8760 h)
+
+    Args:
+        device_s: machine time attributed.
+        embodied_g: manufacture of the whole machine.
+        life_years: over which it is spread.
+    """
+    return embodied_g * device_s / (life_years * YEAR_S)
+
+
+def impact_of(energy: EnergySplit, *, device_s: float, factors: Factors) -> Impact:
+    """Grams, litres and euros of an amount of IT energy and of machine time."""
+    place, grid = factors.facility, factors.grid
+    price = grid.eur_per_kwh
+    return Impact(
+        facility_j=float(facility_j(energy, place)),
+        use_co2_g=float(use_co2_g(energy, place, g_per_kwh=grid.g_per_kwh)),
+        embodied_co2_g=embodied_co2_g(
+            device_s, embodied_g=factors.machine.embodied_g, life_years=factors.machine.life_years
+        ),
+        site_water_l=float(site_water_l(energy, place)),
+        grid_water_l=float(grid_water_l(energy, place, l_per_kwh=grid.l_per_kwh)),
+        cost_eur=None if price is None else float(electricity_eur(energy, place, eur_per_kwh=price)),
+    )

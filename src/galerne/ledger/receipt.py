@@ -1,0 +1,78 @@
+"""What a client sees of an answer: the event and one of its settlements, in joules, grams, litres, euros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from galerne.energy import EnergySplit
+from galerne.ledger.impact import Impact, impact_of
+from galerne.ledger.records import Answer, Factors, Settlement
+from galerne.units import from_microjoules
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """The view of an answer at one revision. It is computed from events alone, and so never changes.
+
+    The impact is that of the full energy: active plus the share of idle.
+    """
+
+    answer: Answer
+    settlement: Settlement
+    impact: Impact
+
+    @property
+    def receipt_id(self) -> str:
+        """The id of the answer."""
+        return self.answer.answer_id
+
+    @property
+    def revision(self) -> int:
+        """Which settlement this is."""
+        return self.settlement.revision
+
+    @property
+    def status(self) -> str:
+        """``provisional`` while the windows are open, then ``final``."""
+        return "final" if self.settlement.final else "provisional"
+
+    @property
+    def method(self) -> str:
+        """``measured``, ``derived`` or ``modelled``."""
+        return self.settlement.method
+
+    @property
+    def active_j(self) -> float:
+        """Energy above idle."""
+        return from_microjoules(self.settlement.active_uj)
+
+    @property
+    def full_j(self) -> float:
+        """Active energy and the share of idle."""
+        return from_microjoules(self.settlement.active_uj + self.settlement.idle_uj)
+
+    @property
+    def interval_ratio(self) -> tuple[float, float]:
+        """Low and high of the energy, as multiples of it."""
+        return self.answer.factors.interval_ratio
+
+    @property
+    def factors(self) -> Factors:
+        """What was frozen with the answer."""
+        return self.answer.factors
+
+    def sources(self) -> dict[str, str]:
+        """Source key by figure."""
+        return self.answer.factors.sources()
+
+
+def energy_split(total_uj: int) -> EnergySplit:
+    """Energy inside the machine's plug. The meter's parts are not kept apart yet: all of it is the host's."""
+    return EnergySplit(host_j=from_microjoules(total_uj))
+
+
+def receipt_of(answer: Answer, settlement: Settlement) -> Receipt:
+    """Compose the view of an answer and one of its settlements."""
+    total_uj = settlement.active_uj + settlement.idle_uj
+    impact = impact_of(energy_split(total_uj), device_s=settlement.device_s, factors=answer.factors)
+    return Receipt(answer=answer, settlement=settlement, impact=impact)

@@ -1,0 +1,92 @@
+"""Records to rows and back. A row read is the record that was written, to the last bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from galerne.energy import FacilityFactors
+from galerne.generation import FinishReason, Usage
+from galerne.ledger.records import AccountEntry, Answer, Factors, GridFactors, MachineFactors, Settlement
+from galerne.units import HOUR_S
+
+DAY_S = 24 * HOUR_S
+"""Reports count UTC days."""
+
+_USAGE = tuple(field.name for field in dataclasses.fields(Usage))
+_SETTLEMENT = tuple(field.name for field in dataclasses.fields(Settlement))
+_ENTRY = tuple(field.name for field in dataclasses.fields(AccountEntry))
+
+
+def factors_row(factors: Factors) -> dict[str, Any]:
+    """Factors under the hash of their contents."""
+    contents = json.dumps(dataclasses.asdict(factors), sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(contents.encode()).hexdigest()
+    return {"factors_id": digest[:32], "contents": contents}
+
+
+def factors_of(contents: str) -> Factors:
+    """Factors as they were frozen."""
+    loaded = json.loads(contents)
+    low, high = loaded["interval_ratio"]
+    return Factors(
+        place=loaded["place"],
+        facility=FacilityFactors(**loaded["facility"]),
+        grid=GridFactors(**loaded["grid"]),
+        machine=MachineFactors(**loaded["machine"]),
+        interval_ratio=(low, high),
+    )
+
+
+def answer_row(answer: Answer, *, factors_id: str) -> dict[str, Any]:
+    """An answer beside its factors' row."""
+    return {
+        "answer_id": answer.answer_id,
+        "request_id": answer.request_id,
+        "key_id": answer.key_id,
+        "node_id": answer.node_id,
+        "model_id": answer.model_id,
+        **{name: getattr(answer.usage, name) for name in _USAGE},
+        "finish_reason": answer.finish_reason.value,
+        "at": answer.at,
+        "day": int(answer.at // DAY_S),
+        "factors_id": factors_id,
+    }
+
+
+def answer_of(row: Mapping[Any, Any]) -> Answer:
+    """An answer from its row joined with its factors' contents."""
+    return Answer(
+        answer_id=row["answer_id"],
+        request_id=row["request_id"],
+        key_id=row["key_id"],
+        node_id=row["node_id"],
+        model_id=row["model_id"],
+        usage=Usage(**{name: row[name] for name in _USAGE}),
+        finish_reason=FinishReason(row["finish_reason"]),
+        at=row["at"],
+        factors=factors_of(row["contents"]),
+    )
+
+
+def settlement_row(settlement: Settlement) -> dict[str, Any]:
+    """A settlement."""
+    return {name: getattr(settlement, name) for name in _SETTLEMENT}
+
+
+def settlement_of(row: Mapping[Any, Any]) -> Settlement:
+    """A settlement from its row."""
+    return Settlement(**{name: row[name] for name in _SETTLEMENT})
+
+
+def entry_row(entry: AccountEntry) -> dict[str, Any]:
+    """An account entry."""
+    return {name: getattr(entry, name) for name in _ENTRY}
+
+
+def entry_of(row: Mapping[Any, Any]) -> AccountEntry:
+    """An account entry from its row."""
+    return AccountEntry(**{name: row[name] for name in _ENTRY})

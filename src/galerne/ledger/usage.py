@@ -1,0 +1,215 @@
+"""What a stretch of time used: sums in the database, grams, litres and euros by the one place for them.
+
+Impacts are linear in energy and time, so that sums are taken per group and per set of frozen factors first.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from galerne.ledger.impact import NO_IMPACT, Impact, impact_of
+from galerne.ledger.receipt import energy_split
+from galerne.ledger.records import Accounts
+from galerne.ledger.rows import factors_of
+from galerne.ledger.schema import ANSWERS, ENTRIES, FACTORS, SETTLEMENTS
+from galerne.units import from_microjoules
+
+GROUPINGS = ("total", "model", "day")
+_TOKENS = ("prompt_tokens", "cached_tokens", "new_tokens")
+_ACCOUNTS = ("answers_uj", "idle_uj", "loading_uj", "foreign_uj", "unattributed_uj", "meter_uj")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageRow:
+    """The answers of one group together.
+
+    Attributes:
+        group: model id, UTC day as ``2026-11-22``, or ``total``.
+        n_provisional: answers whose energy is not final yet.
+    """
+
+    group: str
+    n_answers: int
+    n_provisional: int
+    prompt_tokens: int
+    cached_tokens: int
+    new_tokens: int
+    active_uj: int
+    idle_uj: int
+    impact: Impact
+
+    @property
+    def active_j(self) -> float:
+        """Energy above idle."""
+        return from_microjoules(self.active_uj)
+
+    @property
+    def full_j(self) -> float:
+        """Active energy and the share of idle."""
+        return from_microjoules(self.active_uj + self.idle_uj)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageReport:
+    """What the answers used, and where all metered energy went.
+
+    Attributes:
+        rows: one per group, in order of its name.
+        accounts: of the windows that ended in this time.
+        adds_up: the accounts are what the meter counted and, for a report on all time, the final settlements
+            with what is still in flight are what the windows gave to answers: to the microjoule.
+    """
+
+    group_by: str
+    since_at: float | None
+    until_at: float | None
+    rows: tuple[UsageRow, ...]
+    accounts: Accounts
+    adds_up: bool
+
+
+def report_usage(
+    connection: Connection, group_by: str, *, since_at: float | None, until_at: float | None
+) -> UsageReport:
+    """Sum up in one consistent view of the store."""
+    if group_by not in GROUPINGS:
+        raise ValueError(f"usage is grouped by one of {', '.join(GROUPINGS)}, not {group_by!r}")
+    rows: dict[str, UsageRow] = {}
+    for sums in connection.execute(_sums(group_by, since_at=since_at, until_at=until_at)).mappings():
+        row = _usage_row(sums, group_by)
+        rows[row.group] = _together(rows[row.group], row) if row.group in rows else row
+    accounts = _accounts(connection, since_at=since_at, until_at=until_at)
+    settled = since_at is not None or until_at is not None or _is_settled(connection, accounts)
+    return UsageReport(
+        group_by=group_by,
+        since_at=since_at,
+        until_at=until_at,
+        rows=tuple(rows[name] for name in sorted(rows)),
+        accounts=accounts,
+        adds_up=accounts.adds_up and settled,
+    )
+
+
+def _sums(group_by: str, *, since_at: float | None, until_at: float | None) -> Select[Any]:
+    groups: dict[str, ColumnElement[Any]] = {
+        "total": literal("total"),
+        "model": ANSWERS.c.model_id,
+        "day": ANSWERS.c.day,
+    }
+    group = groups[group_by].label("name")
+    later = SETTLEMENTS.alias()
+    newest = (
+        select(func.max(later.c.revision))
+        .where(later.c.answer_id == ANSWERS.c.answer_id)
+        .correlate(ANSWERS)
+        .scalar_subquery()
+    )
+    totals = (
+        *(ANSWERS.c[name] for name in _TOKENS),
+        *(SETTLEMENTS.c[name] for name in ("active_uj", "idle_uj", "device_s")),
+    )
+    query = (
+        select(
+            group,
+            FACTORS.c.contents,
+            func.count().label("n_answers"),
+            func.count().filter(~SETTLEMENTS.c.final).label("n_provisional"),
+            *(func.sum(column).label(column.name) for column in totals),
+        )
+        .join(FACTORS, FACTORS.c.factors_id == ANSWERS.c.factors_id)
+        .join(SETTLEMENTS, SETTLEMENTS.c.answer_id == ANSWERS.c.answer_id)
+        .where(SETTLEMENTS.c.revision == newest, *_between(ANSWERS.c.at, since_at, until_at))
+        .group_by(FACTORS.c.contents)
+    )
+    return query if group_by == "total" else query.group_by(groups[group_by])
+
+
+def _usage_row(sums: Mapping[Any, Any], group_by: str) -> UsageRow:
+    active_uj, idle_uj = int(sums["active_uj"]), int(sums["idle_uj"])
+    return UsageRow(
+        group=_day(sums["name"]) if group_by == "day" else sums["name"],
+        n_answers=sums["n_answers"],
+        n_provisional=sums["n_provisional"],
+        prompt_tokens=int(sums["prompt_tokens"]),
+        cached_tokens=int(sums["cached_tokens"]),
+        new_tokens=int(sums["new_tokens"]),
+        active_uj=active_uj,
+        idle_uj=idle_uj,
+        impact=impact_of(
+            energy_split(active_uj + idle_uj),
+            device_s=sums["device_s"],
+            factors=factors_of(sums["contents"]),
+        ),
+    )
+
+
+def _together(one: UsageRow, other: UsageRow) -> UsageRow:
+    return UsageRow(
+        group=one.group,
+        n_answers=one.n_answers + other.n_answers,
+        n_provisional=one.n_provisional + other.n_provisional,
+        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
+        cached_tokens=one.cached_tokens + other.cached_tokens,
+        new_tokens=one.new_tokens + other.new_tokens,
+        active_uj=one.active_uj + other.active_uj,
+        idle_uj=one.idle_uj + other.idle_uj,
+        impact=one.impact + other.impact,
+    )
+
+
+def total_row(report: UsageReport) -> UsageRow:
+    """All groups of a report together; zeros where there is none."""
+    total = UsageRow(
+        group="total",
+        n_answers=0,
+        n_provisional=0,
+        prompt_tokens=0,
+        cached_tokens=0,
+        new_tokens=0,
+        active_uj=0,
+        idle_uj=0,
+        impact=NO_IMPACT,
+    )
+    for row in report.rows:
+        total = _together(total, row)
+    return total
+
+
+def _accounts(connection: Connection, *, since_at: float | None, until_at: float | None) -> Accounts:
+    sums = (func.coalesce(func.sum(ENTRIES.c[name]), 0).label(name) for name in _ACCOUNTS)
+    query = select(*sums).where(*_between(ENTRIES.c.ended_at, since_at, until_at))
+    return Accounts(
+        **{name: int(value) for name, value in connection.execute(query).mappings().one().items()}
+    )
+
+
+def _is_settled(connection: Connection, accounts: Accounts) -> bool:
+    """Whether final settlements and what is in flight are what the windows gave to answers."""
+    energy = SETTLEMENTS.c.active_uj + SETTLEMENTS.c.idle_uj
+    finals = connection.scalar(select(func.coalesce(func.sum(energy), 0)).where(SETTLEMENTS.c.final))
+    newest = select(func.max(ENTRIES.c.number)).group_by(ENTRIES.c.node_id)
+    in_flight = connection.scalar(
+        select(func.coalesce(func.sum(ENTRIES.c.open_uj), 0)).where(ENTRIES.c.number.in_(newest))
+    )
+    return int(finals or 0) + int(in_flight or 0) == accounts.answers_uj
+
+
+def _between(
+    column: ColumnElement[float], since_at: float | None, until_at: float | None
+) -> list[ColumnElement[bool]]:
+    limits = []
+    if since_at is not None:
+        limits.append(column >= since_at)
+    if until_at is not None:
+        limits.append(column < until_at)
+    return limits
+
+
+def _day(number: int) -> str:
+    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=number)).isoformat()
