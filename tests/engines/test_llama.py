@@ -148,6 +148,14 @@ async def test_an_engine_that_cannot_come_back_says_so_and_keeps_trying(model):
         assert await text_of(engine)
 
 
+async def test_a_process_that_no_longer_answers_is_replaced(model):
+    async with running(engine_for(model, heartbeat_s=0.2, grace_s=0.2)) as engine:
+        os.kill(engine.status().process_id, signal.SIGSTOP)
+        with pytest.raises(EngineCrashed):
+            await text_of(engine)
+        assert await text_of(engine)
+
+
 async def test_stopping_while_starting_ends_both(model):
     engine = engine_for(model)
     starting = asyncio.create_task(engine.start())

@@ -27,6 +27,7 @@ NAME = EngineKind.LLAMA_CPP.value
 _CHILD = Path(__file__).with_name("llama_child.py")
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 30.0
+_MOST_MISSED = 3
 _STEADY_S = 60.0
 """An engine that has run this long is no longer held to have failed to start."""
 
@@ -51,6 +52,8 @@ class LlamaSettings:
         prompt_cache_bytes: host memory for the prompts of conversations that lost their slot.
         patience_s: how long a request waits for a crashed engine to come back.
         grace_s: how long the process may take to end when asked politely.
+        heartbeat_s: how often it must give a sign of life, and how long that may take; after three
+            missed ones it is replaced.
     """
 
     model_id: str
@@ -62,6 +65,7 @@ class LlamaSettings:
     prompt_cache_bytes: int = 256 << 20
     patience_s: float = 30.0
     grace_s: float = 2.0
+    heartbeat_s: float = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,7 +221,7 @@ class LlamaEngine:
         backoff_s = _FIRST_BACKOFF_S
         while (run := self._run) is not None:
             started_s = self._clock.monotonic_s()
-            await run.child.wait()
+            await self._watch(run)
             self._note_crash()
             await self._retire()
             if self._clock.monotonic_s() - started_s > _STEADY_S:
@@ -227,6 +231,23 @@ class LlamaEngine:
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
                 relaunched = await self._relaunch()
+
+    async def _watch(self, run: _Run) -> None:
+        """Until the process has died, or has given no sign of life for a while."""
+        n_missed = 0
+        while run.child.exit_code is None and n_missed < _MOST_MISSED:
+            try:
+                async with asyncio.timeout(self._settings.heartbeat_s):
+                    await run.child.wait()
+            except TimeoutError:
+                n_missed = 0 if await self._lives(run) else n_missed + 1
+
+    async def _lives(self, run: _Run) -> bool:
+        try:
+            await run.client.get("/health", timeout=self._settings.heartbeat_s)
+        except httpx.TransportError:
+            return False
+        return True
 
     async def _relaunch(self) -> bool:
         try:
