@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def _reading(row: Mapping[str, str | None], past: Sequence[MeterReading], line: 
         counter_j = float(row["counter_j"]) if row["counter_j"] else None
     except ValueError as error:
         raise _broken(line, str(error)) from error
+    if not (math.isfinite(at) and math.isfinite(counter_j or 0.0) and (counter_j or 0.0) >= 0):
+        raise _broken(line, "time and counter must be finite, and the counter not negative")
     if row["method"] not in METHODS or not row["domain"]:
         raise _broken(line, f"the method must be one of {', '.join(METHODS)} and the domain not empty")
     if last is None:
