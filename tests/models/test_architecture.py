@@ -5,7 +5,7 @@ import pytest
 
 from galerne.catalog.records import ModelSpec
 from galerne.errors import InvalidModelFile
-from galerne.models import architecture, read_gguf_header
+from galerne.models import architecture, read_gguf_header, weight_format
 from tests.models.gguf_bytes import gguf, tiny_metadata, tiny_tensors
 
 
@@ -34,6 +34,21 @@ def test_a_mixture_counts_only_the_experts_a_token_meets(tmp_path):
     metadata = tiny_metadata() | {"llama.expert_count": 8, "llama.expert_used_count": 2}
     spec = spec_of(tmp_path, gguf(metadata, tensors))
     assert spec.n_parameters - spec.n_active_parameters == 6 * 16 * 64
+
+
+def test_latent_attention_is_described_by_its_ranks(tmp_path):
+    latent = {"kv_lora_rank": 512, "q_lora_rank": 1536, "key_length_mla": 192, "value_length_mla": 128}
+    metadata = tiny_metadata() | {f"llama.attention.{key}": value for key, value in latent.items()}
+    spec = spec_of(tmp_path, gguf(metadata | {"llama.rope.dimension_count": 64}, tiny_tensors()))
+    assert (spec.kv_lora_rank, spec.q_lora_rank) == (512, 1536)
+    assert (spec.qk_nope_head_dim, spec.qk_rope_head_dim, spec.v_head_dim) == (128, 64, 128)
+
+
+def test_a_file_without_weights_is_refused(tmp_path):
+    path = tmp_path / "empty.gguf"
+    path.write_bytes(gguf(tiny_metadata(), {}))
+    with pytest.raises(InvalidModelFile):
+        weight_format(read_gguf_header(path))
 
 
 def test_numbers_given_layer_by_layer_count_as_the_largest(tmp_path):

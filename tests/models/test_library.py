@@ -11,7 +11,7 @@ def test_files_of_the_folder_are_found_by_name(tmp_path):
     found = library(tmp_path)
     file = found.find("ministral-8b-q4")
     assert file.path == tmp_path / "ministral-8b-q4.gguf"
-    assert file.format_name == "F32"
+    assert (file.weight_format.id, file.weight_format.bytes_per_weight) == ("f32", 4.0)
     assert file.has_chat_template
     assert file.weights_bytes == file.spec.n_parameters * 4
     assert not file.is_builtin

@@ -1,6 +1,6 @@
 """Model files: which are on this machine and what their headers say."""
 
-from galerne.models.architecture import architecture
+from galerne.models.architecture import architecture, weight_format
 from galerne.models.gguf import GgufHeader, TensorInfo, read_gguf_header
 from galerne.models.library import (
     BUILTIN_MODEL_ID,
@@ -22,4 +22,5 @@ __all__ = [
     "inspect_model",
     "library",
     "read_gguf_header",
+    "weight_format",
 ]

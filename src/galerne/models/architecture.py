@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import NoReturn
 
-from galerne.catalog.records import ModelSpec
+from galerne.catalog.records import ModelSpec, WeightFormat
 from galerne.errors import InvalidModelFile
 from galerne.models.gguf import GgufHeader, LongArray
 
 SOURCE = "gguf-header"
 """Source key of numbers read from the file itself."""
+_FLOATS = {"F64", "F32", "F16", "BF16"}
+"""Formats that are multiplied as they are; the others through 8-bit integers."""
 
 
 def architecture(header: GgufHeader, *, model_id: str) -> ModelSpec:
@@ -27,7 +30,7 @@ def architecture(header: GgufHeader, *, model_id: str) -> ModelSpec:
     n_parameters = sum(tensor.n_parameters for tensor in header.tensors)
     in_experts = sum(tensor.n_parameters for tensor in header.tensors if "_exps." in tensor.name)
     idle_ratio = 1 - n_experts_per_token / n_experts if n_experts else 0.0
-    return ModelSpec(
+    spec = ModelSpec(
         id=model_id,
         name=_text(header, "general.name") or model_id,
         repository="",
@@ -52,13 +55,9 @@ def architecture(header: GgufHeader, *, model_id: str) -> ModelSpec:
         n_shared_experts=numbers.optional("expert_shared_count"),
         n_dense_layers=numbers.optional("leading_dense_block_count"),
         expert_hidden_dim=numbers.optional("expert_feed_forward_length"),
-        q_lora_rank=numbers.optional("attention.q_lora_rank"),
-        kv_lora_rank=numbers.optional("attention.kv_lora_rank"),
-        qk_rope_head_dim=numbers.optional("rope.dimension_count")
-        if numbers.optional("attention.kv_lora_rank")
-        else 0,
         sources={"default": SOURCE},
     )
+    return replace(spec, **_latent_attention(numbers))
 
 
 def weights_bytes(header: GgufHeader) -> int:
@@ -66,17 +65,46 @@ def weights_bytes(header: GgufHeader) -> int:
     return sum(tensor.size_bytes for tensor in header.tensors)
 
 
-def weight_format_name(header: GgufHeader) -> str:
-    """The storage format of most of the bytes, such as ``Q4_K``; a file mixes several."""
+def weight_format(header: GgufHeader) -> WeightFormat:
+    """How the weights are stored: named after most of the bytes, with the mean width over the whole file.
+
+    Raises:
+        InvalidModelFile: there are no weights.
+    """
     held = Counter[str]()
     for tensor in header.tensors:
         held[tensor.type_name] += tensor.size_bytes
-    return held.most_common(1)[0][0] if held else "none"
+    if not held:
+        _refuse(header, "it holds no weights")
+    name = held.most_common(1)[0][0]
+    n_parameters = sum(tensor.n_parameters for tensor in header.tensors)
+    return WeightFormat(
+        id=name.lower(),
+        name=f"GGUF {name}",
+        bytes_per_weight=weights_bytes(header) / n_parameters,
+        compute="fp16" if name in _FLOATS else "int8",
+        sources={"default": SOURCE},
+    )
 
 
 def has_chat_template(header: GgufHeader) -> bool:
     """Whether the file says how a conversation is written."""
     return bool(_text(header, "tokenizer.chat_template"))
+
+
+def _latent_attention(numbers: _Numbers) -> dict[str, int]:
+    """The fields of multi-head latent attention; none where the model has ordinary keys and values."""
+    kv_lora_rank = numbers.optional("attention.kv_lora_rank")
+    if not kv_lora_rank:
+        return {}
+    rope_dim = numbers.optional("rope.dimension_count")
+    return {
+        "kv_lora_rank": kv_lora_rank,
+        "q_lora_rank": numbers.optional("attention.q_lora_rank"),
+        "qk_rope_head_dim": rope_dim,
+        "qk_nope_head_dim": max(0, numbers.optional("attention.key_length_mla") - rope_dim),
+        "v_head_dim": numbers.optional("attention.value_length_mla"),
+    }
 
 
 class _Numbers:

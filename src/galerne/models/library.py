@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from galerne.catalog.records import ModelSpec
+from galerne.catalog.records import ModelSpec, WeightFormat
 from galerne.errors import InvalidModelFile, UnknownModel
-from galerne.models.architecture import architecture, has_chat_template, weight_format_name, weights_bytes
+from galerne.models.architecture import architecture, has_chat_template, weight_format, weights_bytes
 from galerne.models.gguf import read_gguf_header
 
 BUILTIN_MODEL_ID = "galerne-mini"
@@ -24,7 +24,7 @@ class ModelFile:
         model_id: the name clients use; the file's name without its ending.
         size_bytes: of the file.
         weights_bytes: of the tensors, which is what a step reads.
-        format_name: storage format of most of the weights.
+        weight_format: how they are stored, with the mean width over this very file.
         has_chat_template: whether the file itself says how a conversation is written.
         spec: its architecture, read from the file's header.
         is_builtin: whether it comes with the package.
@@ -34,7 +34,7 @@ class ModelFile:
     path: Path
     size_bytes: int
     weights_bytes: int
-    format_name: str
+    weight_format: WeightFormat
     has_chat_template: bool
     spec: ModelSpec
     is_builtin: bool = False
@@ -86,7 +86,7 @@ def inspect_model(path: Path, *, is_builtin: bool = False) -> ModelFile:
         path=path,
         size_bytes=header.size_bytes,
         weights_bytes=weights_bytes(header),
-        format_name=weight_format_name(header),
+        weight_format=weight_format(header),
         has_chat_template=has_chat_template(header),
         spec=architecture(header, model_id=path.stem),
         is_builtin=is_builtin,
