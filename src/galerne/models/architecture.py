@@ -57,7 +57,7 @@ def architecture(header: GgufHeader, *, model_id: str) -> ModelSpec:
         expert_hidden_dim=numbers.optional("expert_feed_forward_length"),
         sources={"default": SOURCE},
     )
-    return replace(spec, **_latent_attention(numbers))
+    return _with_latent_attention(spec, numbers)
 
 
 def weights_bytes(header: GgufHeader) -> int:
@@ -92,19 +92,20 @@ def has_chat_template(header: GgufHeader) -> bool:
     return bool(_text(header, "tokenizer.chat_template"))
 
 
-def _latent_attention(numbers: _Numbers) -> dict[str, int]:
-    """The fields of multi-head latent attention; none where the model has ordinary keys and values."""
+def _with_latent_attention(spec: ModelSpec, numbers: _Numbers) -> ModelSpec:
+    """Add the ranks of multi-head latent attention, where the model has it."""
     kv_lora_rank = numbers.optional("attention.kv_lora_rank")
     if not kv_lora_rank:
-        return {}
+        return spec
     rope_dim = numbers.optional("rope.dimension_count")
-    return {
-        "kv_lora_rank": kv_lora_rank,
-        "q_lora_rank": numbers.optional("attention.q_lora_rank"),
-        "qk_rope_head_dim": rope_dim,
-        "qk_nope_head_dim": max(0, numbers.optional("attention.key_length_mla") - rope_dim),
-        "v_head_dim": numbers.optional("attention.value_length_mla"),
-    }
+    return replace(
+        spec,
+        kv_lora_rank=kv_lora_rank,
+        q_lora_rank=numbers.optional("attention.q_lora_rank"),
+        qk_rope_head_dim=rope_dim,
+        qk_nope_head_dim=max(0, numbers.optional("attention.key_length_mla") - rope_dim),
+        v_head_dim=numbers.optional("attention.value_length_mla"),
+    )
 
 
 class _Numbers:
