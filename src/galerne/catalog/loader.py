@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import math
 import tomllib
 import types
 import typing
@@ -27,13 +28,12 @@ _BOOKKEEPING = frozenset({"sources", "spread"})
 def load_sources(text: str, *, origin: str) -> dict[str, Source]:
     """Read ``sources.toml``: one table per source key."""
     loaded: dict[str, Source] = {}
-    for key, row in tomllib.loads(text).items():
-        known = {f.name for f in dataclasses.fields(Source)} - {"key"}
+    known = {f.name for f in dataclasses.fields(Source)} - {"key"}
+    for key, row in _read_tables(text, origin=origin).items():
         _refuse_unknown_keys(row, known, f"{origin}#{key}")
-        try:
-            loaded[key] = Source(key=key, **row)
-        except TypeError as error:
-            raise InvalidFact(path=f"{origin}#{key}", problem=str(error)) from error
+        _refuse_missing_keys(Source, {**row, "key": key}, f"{origin}#{key}")
+        texts = {name: _scalar(value, str, path=f"{origin}#{key}.{name}") for name, value in row.items()}
+        loaded[key] = Source(key=key, **texts)
         if loaded[key].quality not in QUALITIES:
             raise InvalidFact(path=f"{origin}#{key}", problem=f"quality must be one of {sorted(QUALITIES)}")
     return loaded
@@ -41,14 +41,24 @@ def load_sources(text: str, *, origin: str) -> dict[str, Source]:
 
 def load_toml(record: type[R], text: str, *, origin: str, sources: Mapping[str, Source]) -> dict[str, R]:
     """Read a TOML table of rows into records of one type, by id."""
+    loaded: dict[str, R] = {}
+    for row_id, row in _read_tables(text, origin=origin).items():
+        path = f"{origin}#{row_id}"
+        if "id" in row:
+            raise InvalidFact(path=path, problem="the id is the name of the table")
+        loaded[row_id] = _make_row(record, {**row, "id": row_id}, path=path, sources=sources)
+    return loaded
+
+
+def _read_tables(text: str, *, origin: str) -> dict[str, dict[str, Any]]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidFact(path=origin, problem=str(error)) from error
-    return {
-        row_id: _make_row(record, {**row, "id": row_id}, path=f"{origin}#{row_id}", sources=sources)
-        for row_id, row in tables.items()
-    }
+    for key, row in tables.items():
+        if not isinstance(row, dict):
+            raise InvalidFact(path=f"{origin}#{key}", problem="expected a table of its own")
+    return tables
 
 
 def load_csv(record: type[R], text: str, *, origin: str, sources: Mapping[str, Source]) -> dict[str, R]:
@@ -58,12 +68,13 @@ def load_csv(record: type[R], text: str, *, origin: str, sources: Mapping[str, S
     spaces. An empty cell is allowed where the field may be ``None``.
     """
     loaded: dict[str, R] = {}
-    for number, cells in enumerate(csv.DictReader(io.StringIO(text)), start=2):
-        path = f"{origin}:{number}"
+    reader = csv.DictReader(io.StringIO(text))
+    for cells in reader:
+        path = f"{origin}:{reader.line_num}"
         if None in cells or None in cells.values():
             raise InvalidFact(path=path, problem="the row does not have as many cells as the header")
-        row: dict[str, Any] = {**cells, "sources": _parse_source_cell(cells.pop("source", ""))}
-        row.pop("source", None)
+        named = _parse_source_cell(cells.pop("source", ""), path=f"{path}.source")
+        row: dict[str, Any] = {**cells, "sources": named}
         made = _make_row(record, row, path=path, sources=sources, from_text=True)
         row_id = str(row["id"])
         if row_id in loaded:
@@ -72,19 +83,27 @@ def load_csv(record: type[R], text: str, *, origin: str, sources: Mapping[str, S
     return loaded
 
 
-def _parse_source_cell(cell: str) -> dict[str, str]:
+def _parse_source_cell(cell: str, *, path: str) -> dict[str, str]:
     if "=" not in cell:
-        return {"default": cell}
-    return dict(pair.split("=", 1) for pair in cell.split())
+        return {"default": cell} if cell else {}
+    named: dict[str, str] = {}
+    for pair in cell.split():
+        field, separator, key = pair.partition("=")
+        if not separator or field in named:
+            raise InvalidFact(path=path, problem=f"expected one field=key for each field, found {pair!r}")
+        named[field] = key
+    return named
 
 
 def _make_row(
     record: type[R], row: dict[str, Any], *, path: str, sources: Mapping[str, Source], from_text: bool = False
 ) -> R:
-    fields = {f.name: f for f in dataclasses.fields(record)}  # type: ignore[arg-type]
-    _refuse_unknown_keys(row, set(fields), path)
     hints = typing.get_type_hints(record)
+    _refuse_unknown_keys(row, set(hints) - {"spread"}, path)
+    _refuse_missing_keys(record, {"sources": {}, **row}, path)
     row_sources: dict[str, str] = row.get("sources", {})
+    if not isinstance(row_sources, dict):
+        raise InvalidFact(path=f"{path}.sources", problem="expected source keys by field")
     values: dict[str, Any] = {"sources": row_sources}
     spread: dict[str, Spread] = {}
     for name, value in row.items():
@@ -96,12 +115,8 @@ def _make_row(
             spread[name] = limits
         if _is_numeric(best):
             _require_source(name, row_sources, sources, path)
-    _refuse_stray_sources(row_sources, set(fields), sources, path)
-    values["spread"] = spread
-    try:
-        return record(**values)
-    except TypeError as error:
-        raise InvalidFact(path=path, problem=str(error)) from error
+    _refuse_stray_sources(row_sources, set(hints) - _BOOKKEEPING, sources, path)
+    return record(**{**values, "spread": spread})
 
 
 def _is_numeric(value: Any) -> bool:
@@ -115,7 +130,7 @@ def _read_value(value: Any, hint: Any, *, path: str, from_text: bool) -> tuple[A
         _refuse_unknown_keys(value, {"best", "low", "high"}, path)
         try:
             limits = Spread(best=float(value["best"]), low=float(value["low"]), high=float(value["high"]))
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise InvalidFact(path=path, problem=f"not a range: {error}") from error
         return _convert(value["best"], hint, path=path, from_text=from_text), limits
     return _convert(value, hint, path=path, from_text=from_text), None
@@ -127,17 +142,30 @@ def _convert(value: Any, hint: Any, *, path: str, from_text: bool) -> Any:
         return None
     kind = next(option for option in options if option is not type(None))
     if typing.get_origin(kind) is not None:
-        return {str(key): float(entry) for key, entry in value.items()}
+        if not isinstance(value, dict):
+            raise InvalidFact(path=path, problem=f"expected numbers by name, found {value!r}")
+        return {name: _scalar(entry, float, path=f"{path}.{name}") for name, entry in value.items()}
+    return _scalar(_from_text(value, kind, path=path) if from_text else value, kind, path=path)
+
+
+def _from_text(text: str, kind: type, *, path: str) -> Any:
+    if kind is bool:
+        return {"true": True, "false": False}.get(text, text)
     try:
-        if from_text:
-            return value == "true" if kind is bool else kind(value)
+        return kind(text)
     except ValueError as error:
-        raise InvalidFact(path=path, problem=str(error)) from error
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        raise InvalidFact(path=path, problem=f"expected {kind.__name__}, found {text!r}") from error
+
+
+def _scalar(value: Any, kind: type, *, path: str) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and not math.isfinite(value):
+        raise InvalidFact(path=path, problem=f"{value} is not a quantity")
+    if number and kind is float:
         return float(value)
-    if kind is int and isinstance(value, float) and value.is_integer():
+    if number and kind is int and float(value).is_integer():
         return int(value)
-    if not isinstance(value, kind):
+    if kind in {int, float} or not isinstance(value, kind):
         raise InvalidFact(path=path, problem=f"expected {kind.__name__}, found {value!r}")
     return value
 
@@ -159,6 +187,14 @@ def _refuse_stray_sources(
     for name, key in row_sources.items():
         if key not in sources:
             raise InvalidFact(path=f"{path}.sources.{name}", problem=f"the source {key!r} is not known")
+
+
+def _refuse_missing_keys(record: type[Any], row: Mapping[str, Any], path: str) -> None:
+    unset = dataclasses.MISSING
+    needed = [f.name for f in dataclasses.fields(record) if f.default is unset and f.default_factory is unset]
+    missing = [name for name in needed if name not in row]
+    if missing:
+        raise InvalidFact(path=path, problem=f"missing key {', '.join(missing)}")
 
 
 def _refuse_unknown_keys(row: Iterable[str], known: set[str], path: str) -> None:

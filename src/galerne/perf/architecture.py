@@ -61,7 +61,7 @@ def experts_touched(model: ModelSpec, n_tokens: Numeric) -> Numeric:
         touched = E · (1 − (1 − k/E)^n)
 
     Valid for: independent uniform routing; skewed routing touches fewer.
-    Sources: aiconfigurator-core-0.12
+    Sources: aiconfigurator-core-0-12
     """
     if not model.n_experts:
         return 0.0 * n_tokens
