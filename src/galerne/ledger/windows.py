@@ -25,6 +25,8 @@ class WindowEnergy:
     """What a window's meter counted.
 
     Attributes:
+        duration_s: on the monotonic clock; the instants may jump with the computer's clock.
+        active_uj: the part above idle.
         idle_uj: the part that the machine draws at rest.
         method: ``measured``, ``derived`` or ``modelled``.
         coverage_ratio: time the meter really covered.
@@ -161,6 +163,8 @@ class OpenWindows:
         """A prompt has been read: its weight goes to the windows it was read in, by time."""
         self._advance(now_s)
         flight = self._present[request_id]
+        if flight.has_read:
+            raise ValueError(f"the prompt of {request_id} has been read already")
         self._weigh_prompt(flight, prompt_tokens=prompt_tokens, cached_tokens=cached_tokens)
         flight.has_read = True
         self._decoding[flight.model_id] += 1
