@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import functools
+import itertools
 from pathlib import Path
 from statistics import NormalDist
 
@@ -52,7 +53,7 @@ def normals(series: Array) -> tuple[Array, Array]:
     """Mean and standard deviation of each hour of the day in each month, shape (12, 24)."""
     days = series.reshape(365, 24)
     bounds = np.cumsum((0, *DAYS_PER_MONTH))
-    months = [days[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    months = [days[a:b] for a, b in itertools.pairwise(bounds)]
     return np.stack([m.mean(axis=0) for m in months]), np.stack([m.std(axis=0) for m in months])
 
 

@@ -1,0 +1,320 @@
+"""What a system serves under an objective, and how many systems a connection carries.
+
+One replica is the model over some accelerators of a system. In the steady state of continuous batching each
+step decodes one token of every sequence and reads, in passing, the prompts of the sequences that replace
+those which ended: their share of a step is ``batch / output_tokens`` prompts. All times and energies come
+from ``perf.predict_step``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from galerne.catalog import Catalog, HostSpec, Machine, ModelSpec, SystemSpec, WeightFormat
+from galerne.errors import Infeasible
+from galerne.perf import (
+    BatchShape,
+    ServingPlan,
+    kv_bytes_per_token,
+    predict_step,
+    serving_plan,
+    weights_bytes,
+)
+from galerne.site.scenario import Objective, Workload
+from galerne.units import Numeric
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineLimits:
+    """What an engine allows itself.
+
+    Attributes:
+        usable_memory_ratio: share of accelerator memory it may fill.
+        reserve_bytes: what it keeps for itself, per accelerator.
+        chunk_tokens: most tokens of one step.
+    """
+
+    usable_memory_ratio: float
+    reserve_bytes: float
+    chunk_tokens: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Steps:
+    """Steady serving of one replica at each batch size: arrays of one shape.
+
+    Attributes:
+        n_sequences: batch sizes.
+        token_interval_s: time of a step, its share of prompts included.
+        first_token_s: mean wait for the first token, without a queue.
+        prefill_ratio: share of the time that prompts take.
+        accelerator_w: power of the replica's accelerators.
+        output_tokens_per_s: of the whole batch.
+    """
+
+    n_sequences: Floats
+    token_interval_s: Floats
+    first_token_s: Floats
+    prefill_ratio: Floats
+    accelerator_w: Floats
+    output_tokens_per_s: Floats
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CapacityPlan:
+    """How one system serves.
+
+    Attributes:
+        tensor_parallel: accelerators of a replica.
+        n_replicas: replicas of a system.
+        n_sequences: sequences of a replica at full load.
+        output_tokens_per_s: of the system at full load.
+        input_tokens_per_s: prompt tokens that are not in the cache, of the system at full load.
+        load_levels_ratio: rising loads of the system, over full load, at which its power is known.
+        load_levels_w: power of the accelerators of the system at those loads.
+        error_ratio: typical relative error of the times.
+    """
+
+    plan: ServingPlan
+    tensor_parallel: int
+    n_replicas: int
+    n_sequences: float
+    token_interval_s: float
+    first_token_s: float
+    prefill_ratio: float
+    output_tokens_per_s: float
+    input_tokens_per_s: float
+    load_levels_ratio: Floats
+    load_levels_w: Floats
+    error_ratio: float
+
+    def accelerators_w(self, load_ratio: Numeric) -> Floats:
+        """Power of the accelerators of a system at a load."""
+        return np.asarray(np.interp(load_ratio, self.load_levels_ratio, self.load_levels_w))
+
+
+def plan_capacity(
+    catalog: Catalog,
+    system: SystemSpec,
+    model: ModelSpec,
+    weight_format: WeightFormat,
+    *,
+    workload: Workload,
+    objective: Objective,
+    limits: EngineLimits,
+) -> CapacityPlan:
+    """The replica that gives most tokens per system under the objective.
+
+    Raises:
+        Infeasible: the weights fit no replica, or no replica is fast enough; names what binds.
+    """
+    machine = _machine(catalog, system)
+    sizes = [_replica(catalog, machine, model, weight_format, size, workload) for size in _sizes(system)]
+    fitting = [
+        (plan, most)
+        for plan in sizes
+        if (most := _most_sequences(plan, workload=workload, limits=limits)) >= 1
+    ]
+    if not fitting:
+        largest = sizes[-1]
+        raise Infeasible(
+            binding_constraint="accelerator memory of one system",
+            needed=weights_bytes(model, weight_format),
+            available=_free_bytes(largest, limits=limits) + weights_bytes(model, weight_format),
+            unit="bytes",
+        )
+    tried = [
+        (plan, steady_steps(plan, _batches(most), workload=workload, limits=limits)) for plan, most in fitting
+    ]
+    _require_reachable([steps for _, steps in tried], objective)
+    best = max(
+        (_at_objective(plan, steps, system=system, objective=objective) for plan, steps in tried),
+        key=lambda candidate: candidate[0],
+    )
+    tokens_per_s, plan, steps, index = best
+    if not tokens_per_s:
+        in_time = [s.first_token_s[s.token_interval_s <= objective.token_interval_s] for _, s in tried]
+        raise Infeasible(
+            binding_constraint="time to first token at the wanted time per output token",
+            needed=float(min(waits.min() for waits in in_time if waits.size)),
+            available=objective.first_token_s,
+            unit="s",
+        )
+    return _capacity(plan, steps, index, system=system, workload=workload)
+
+
+def steady_steps(
+    plan: ServingPlan, n_sequences: Floats, *, workload: Workload, limits: EngineLimits
+) -> Steps:
+    """Steady continuous batching of one replica, at several batch sizes.
+
+        t = t_decode(B) + B / O · t_prompt,  TTFT = t / 2 + ⌈fresh / chunk⌉ · t_decode + t_prompt
+
+    ``t_prompt`` is what one more prompt adds to a step that reads the weights anyway.
+
+    Valid for: chunked prefill mixed with decoding; arrivals spread evenly (queues belong to the simulator).
+    Sources: vllm-engine-defaults
+    """
+    prompt_tokens, output_tokens = workload.prompt_tokens, workload.output_tokens
+    cached_tokens = prompt_tokens * workload.cached_ratio
+    decode = predict_step(
+        plan, BatchShape(n_sequences=n_sequences, context_tokens=prompt_tokens + output_tokens / 2.0)
+    )
+    prompts = predict_step(
+        plan,
+        BatchShape(
+            n_sequences=np.array([1.0, 2.0]), prompt_tokens=prompt_tokens, cached_tokens=cached_tokens
+        ),
+    )
+    prompt_s, prompt_j = (
+        np.diff(np.asarray(prompts.duration_s))[0],
+        np.diff(np.asarray(prompts.accelerator_j))[0],
+    )
+    prompts_per_step = n_sequences / output_tokens
+    step_s = decode.duration_s + prompts_per_step * prompt_s
+    n_chunks = np.ceil((prompt_tokens - cached_tokens) / limits.chunk_tokens)
+    return Steps(
+        n_sequences=n_sequences,
+        token_interval_s=np.asarray(step_s),
+        first_token_s=np.asarray(step_s / 2.0 + n_chunks * decode.duration_s + prompt_s),
+        prefill_ratio=np.asarray(prompts_per_step * prompt_s / step_s),
+        accelerator_w=np.asarray((decode.accelerator_j + prompts_per_step * prompt_j) / step_s),
+        output_tokens_per_s=np.asarray(n_sequences / step_s),
+    )
+
+
+def systems_within(power_w: Numeric, *, system_w: Numeric) -> Numeric:
+    """Whole systems that a power carries.
+
+    Raises:
+        Infeasible: not even one.
+    """
+    count = np.floor(np.asarray(power_w / system_w))
+    if not np.all(count >= 1.0):
+        raise Infeasible(
+            binding_constraint="contracted power of one system",
+            needed=float(np.max(system_w)),
+            available=float(np.min(power_w)),
+            unit="W",
+        )
+    return float(count) if count.ndim == 0 else count
+
+
+def _machine(catalog: Catalog, system: SystemSpec) -> Machine:
+    """The system as the shared model sees it; its processors do not matter to a plan on accelerators."""
+    host: HostSpec = catalog.hosts["any"]
+    device = catalog.accelerators[system.accelerator_id]
+    return Machine(
+        name=system.name,
+        host=host,
+        n_cores=0,
+        memory_bytes=0,
+        memory_bytes_per_s=0.0,
+        peak_flop_per_s=0.0,
+        accelerators=(device,) * system.n_accelerators,
+        accelerator_host_w=system.host_busy_w,
+    )
+
+
+def _sizes(system: SystemSpec) -> Iterator[int]:
+    size = 1
+    while size <= system.n_accelerators:
+        yield size
+        size *= 2
+    if size // 2 != system.n_accelerators:
+        yield system.n_accelerators
+
+
+def _replica(
+    catalog: Catalog,
+    machine: Machine,
+    model: ModelSpec,
+    weight_format: WeightFormat,
+    tensor_parallel: int,
+    workload: Workload,
+) -> ServingPlan:
+    return serving_plan(
+        catalog,
+        model,
+        weight_format,
+        machine,
+        context_tokens=round(workload.prompt_tokens + workload.output_tokens),
+        tensor_parallel=tensor_parallel,
+    )
+
+
+def _free_bytes(plan: ServingPlan, *, limits: EngineLimits) -> float:
+    """Memory left to keys and values."""
+    device_bytes = (
+        plan.machine.accelerators[0].memory_bytes * limits.usable_memory_ratio - limits.reserve_bytes
+    )
+    return device_bytes * plan.tensor_parallel - weights_bytes(plan.model, plan.format)
+
+
+def _most_sequences(plan: ServingPlan, *, workload: Workload, limits: EngineLimits) -> int:
+    """Sequences whose context fits the memory and whose tokens and prompts fit the engine's steps."""
+    per_token_bytes = kv_bytes_per_token(plan.model, kv_bytes_per_value=plan.kv_bytes_per_value)
+    tokens = workload.prompt_tokens + workload.output_tokens
+    fitting = int(max(0.0, _free_bytes(plan, limits=limits)) / (per_token_bytes * tokens))
+    fresh_tokens = workload.prompt_tokens * (1.0 - workload.cached_ratio)
+    step_tokens = 1.0 + fresh_tokens / workload.output_tokens
+    return min(fitting, int(limits.chunk_tokens / step_tokens))
+
+
+def _batches(most: int) -> Floats:
+    return np.unique(np.round(np.geomspace(1.0, most, 160)))
+
+
+def _require_reachable(tried: list[Steps], objective: Objective) -> None:
+    for name, wanted_s, fastest_s in (
+        ("time per output token", objective.token_interval_s, min(s.token_interval_s.min() for s in tried)),
+        ("time to first token", objective.first_token_s, min(s.first_token_s.min() for s in tried)),
+    ):
+        if fastest_s > wanted_s:
+            raise Infeasible(binding_constraint=name, needed=float(fastest_s), available=wanted_s, unit="s")
+
+
+def _at_objective(
+    plan: ServingPlan, steps: Steps, *, system: SystemSpec, objective: Objective
+) -> tuple[float, ServingPlan, Steps, int]:
+    good = (steps.token_interval_s <= objective.token_interval_s) & (
+        steps.first_token_s <= objective.first_token_s
+    )
+    n_replicas = system.n_accelerators // plan.tensor_parallel
+    tokens_per_s = np.where(good, steps.output_tokens_per_s * n_replicas, 0.0)
+    index = int(np.argmax(tokens_per_s))
+    return float(tokens_per_s[index]), plan, steps, index
+
+
+def _capacity(
+    plan: ServingPlan, steps: Steps, index: int, *, system: SystemSpec, workload: Workload
+) -> CapacityPlan:
+    n_replicas = system.n_accelerators // plan.tensor_parallel
+    output_tokens_per_s = float(steps.output_tokens_per_s[index]) * n_replicas
+    fresh_tokens = workload.prompt_tokens * (1.0 - workload.cached_ratio)
+    device = plan.machine.accelerators[0]
+    spare_w = (system.n_accelerators - n_replicas * plan.tensor_parallel) * device.idle_w
+    idle_w = system.n_accelerators * device.idle_w
+    levels = slice(0, index + 1)
+    return CapacityPlan(
+        plan=plan,
+        tensor_parallel=plan.tensor_parallel,
+        n_replicas=n_replicas,
+        n_sequences=float(steps.n_sequences[index]),
+        token_interval_s=float(steps.token_interval_s[index]),
+        first_token_s=float(steps.first_token_s[index]),
+        prefill_ratio=float(steps.prefill_ratio[index]),
+        output_tokens_per_s=output_tokens_per_s,
+        input_tokens_per_s=output_tokens_per_s * fresh_tokens / workload.output_tokens,
+        load_levels_ratio=np.concatenate(
+            ([0.0], steps.output_tokens_per_s[levels] / steps.output_tokens_per_s[index])
+        ),
+        load_levels_w=np.concatenate(([idle_w], steps.accelerator_w[levels] * n_replicas + spare_w)),
+        error_ratio=plan.calibration.error_ratio,
+    )

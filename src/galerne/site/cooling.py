@@ -1,0 +1,139 @@
+"""How the heat leaves: coolers first, evaporation where it is needed, chillers for the rest.
+
+A dry cooler's capacity follows the difference between supply and outside temperature; its fans turn as slowly
+as the heat allows and their power is the cube of the flow. A plant that can evaporate wets its air just
+enough to carry the heat. What stays goes to chillers where there are any, and is reported where not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from galerne.catalog import CoolingPlant
+from galerne.site.climate import Weather
+from galerne.units import Numeric
+
+CHILLER_RATED_C = 35.0
+_COP_LIMITS = (0.4, 2.0)  # how far the straight line of the COP may leave its rated value
+_SMALLEST_K = 0.1  # below this difference nothing flows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoolingPractice:
+    """Figures common to all plants; numbers, or arrays of samples.
+
+    Attributes:
+        fan_turndown_ratio: lowest air flow, over full flow.
+        air_rise_k: warming of the air through a cooler at full flow.
+        chiller_slope_per_k: fall of a chiller's COP per kelvin, over its rated COP.
+        cycles_of_concentration: how often water is used before it is drained; a count.
+        vaporisation_j_per_l: heat that a litre takes away.
+    """
+
+    fan_turndown_ratio: Numeric
+    air_rise_k: Numeric
+    chiller_slope_per_k: Numeric
+    cycles_of_concentration: Numeric
+    vaporisation_j_per_l: Numeric
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoolingLoad:
+    """What cooling takes at each hour.
+
+    Attributes:
+        cooling_w: fans, pumps, chillers and the air side.
+        water_l_per_s: water evaporated and drained.
+        unmet_ratio: share of the heat that this plant cannot carry at its supply temperature.
+    """
+
+    cooling_w: Numeric
+    water_l_per_s: Numeric
+    unmet_ratio: Numeric
+
+
+def fan_flow_ratio(
+    plant: CoolingPlant, outside_c: Numeric, *, load_ratio: Numeric, turndown_ratio: Numeric
+) -> Numeric:
+    """Air flow that carries the heat, over full flow.
+
+        flow = load · approach / (supply − outside), between turn-down and 1
+
+    Sources: galerne-cooling-estimate
+    """
+    gap_k = np.maximum(plant.supply_c - outside_c, _SMALLEST_K)
+    return np.clip(load_ratio * plant.approach_k / gap_k, turndown_ratio, 1.0)
+
+
+def intake_c(plant: CoolingPlant, weather: Weather, *, load_ratio: Numeric) -> Numeric:
+    """Temperature of the air that enters the coolers, wetted only as far as the heat asks.
+
+        wetted = T_db − ε · (T_db − T_wb);  intake = max(wetted, supply − load · approach) where T_db is above
+
+    Sources: galerne-cooling-estimate
+    """
+    wetted_c = weather.dry_bulb_c - plant.adiabatic_ratio * (weather.dry_bulb_c - weather.wet_bulb_c)
+    enough_c = plant.supply_c - load_ratio * plant.approach_k
+    return np.minimum(weather.dry_bulb_c, np.maximum(wetted_c, enough_c))
+
+
+def chiller_cop(plant: CoolingPlant, outside_c: Numeric, *, slope_per_k: Numeric) -> Numeric:
+    """Coefficient of performance of mechanical cooling at an outside temperature.
+
+        COP = COP_35 · (1 − slope · (T − 35))
+
+    Valid for: outside temperatures from 5 to 45 °C; held outside them.
+    Sources: dc-rl-cooling
+    """
+    return plant.chiller_cop * np.clip(1.0 - slope_per_k * (outside_c - CHILLER_RATED_C), *_COP_LIMITS)
+
+
+def cooling_load(
+    plant: CoolingPlant,
+    heat_w: Numeric,
+    *,
+    rated_heat_w: Numeric,
+    weather: Weather,
+    practice: CoolingPractice,
+) -> CoolingLoad:
+    """Power and water that a plant takes to carry a heat load.
+
+        fans = f · Q_rated · flow³,  free = Q_rated · (supply − intake) / approach,  chiller = rest / COP
+        water = Q_air · (T_db − intake) / rise / L · C / (C − 1)
+
+    Args:
+        plant: the way to cool.
+        heat_w: heat to carry.
+        rated_heat_w: heat for which the coolers were bought.
+        weather: dry and wet bulb; results broadcast against it.
+        practice: figures common to all plants.
+
+    Sources: dc-rl-cooling, galerne-cooling-estimate, water-vaporisation
+    """
+    liquid_w = heat_w * (1.0 - plant.air_side_ratio)
+    rated_w = rated_heat_w * (1.0 - plant.air_side_ratio)
+    load_ratio = liquid_w / rated_w
+    air_c = intake_c(plant, weather, load_ratio=load_ratio)
+    flow_ratio = fan_flow_ratio(
+        plant, air_c, load_ratio=load_ratio, turndown_ratio=practice.fan_turndown_ratio
+    )
+    free_w = np.minimum(liquid_w, rated_w * np.maximum(plant.supply_c - air_c, 0.0) / plant.approach_k)
+    rest_w = liquid_w - free_w
+    has_chiller = bool(np.all(np.asarray(plant.chiller_cop) > 0.0))
+    chiller_w = (
+        rest_w / chiller_cop(plant, weather.dry_bulb_c, slope_per_k=practice.chiller_slope_per_k)
+        if has_chiller
+        else 0.0 * rest_w
+    )
+    wetted_w = rated_w * flow_ratio * (weather.dry_bulb_c - air_c) / practice.air_rise_k
+    drained = practice.cycles_of_concentration / (practice.cycles_of_concentration - 1.0)
+    return CoolingLoad(
+        cooling_w=plant.fan_ratio * rated_w * flow_ratio**3
+        + plant.pump_ratio * heat_w
+        + heat_w * plant.air_side_ratio / plant.air_side_cop
+        + chiller_w,
+        water_l_per_s=wetted_w / practice.vaporisation_j_per_l * drained,
+        unmet_ratio=0.0 * rest_w if has_chiller else rest_w / heat_w,
+    )

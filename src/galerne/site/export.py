@@ -1,0 +1,56 @@
+"""A plan for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from galerne import __version__
+from galerne.site.figures import FIGURES
+from galerne.site.plan import SitePlan
+
+
+def plan_to_json(plan: SitePlan) -> dict[str, Any]:
+    """The plan as an object of plain values, ready for ``json.dumps``.
+
+    Every figure carries its unit, its 5th and 95th percentile, its method and the keys of its sources;
+    figures of the section ``tokens`` are per million tokens, except energy. Hours are the mean day of each
+    month, January first, midnight first, in local standard time.
+    """
+    scenario = plan.scenario
+    return {
+        "galerne": __version__,
+        "scenario": {
+            "name": scenario.site.name,
+            "fingerprint": scenario.fingerprint,
+            "seed": scenario.sampling.seed,
+            "n_samples": scenario.sampling.n_samples,
+        },
+        "chosen": {
+            "place": plan.place.id,
+            "zone": plan.zone.id,
+            "system": plan.system.id,
+            "accelerator": plan.accelerator.id,
+            "model": plan.model.id,
+            "weight_format": plan.weight_format.id,
+            "cooling_plant": plan.cooling_plant.id,
+            "power_stages": [stage.id for stage in plan.power_stages],
+        },
+        "figures": [
+            {"section": FIGURES[name].section, **dataclasses.asdict(figure)}
+            for name, figure in plan.figures.items()
+        ],
+        "breakdown": {
+            "facility_w": dict(plan.breakdown_w),
+            "yearly_cost_eur": dict(plan.breakdown_eur),
+            "yearly_co2_g": dict(plan.breakdown_g),
+        },
+        "hours": {
+            f.name: np.broadcast_to(getattr(plan.hours, f.name), (12, 24, 1))[..., 0].tolist()
+            for f in dataclasses.fields(plan.hours)
+        },
+        "reported": [dataclasses.asdict(row) for row in plan.comparisons],
+        "sources": {key: dataclasses.asdict(source) for key, source in plan.sources.items()},
+    }

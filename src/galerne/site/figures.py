@@ -1,0 +1,149 @@
+"""The figures of a plan: what each is called, its unit, how it came about and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from galerne.site.worlds import flat
+from galerne.units import Numeric
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A number that a plan states.
+
+    Attributes:
+        low: 5th percentile; high: 95th. Equal to the value where nothing it rests on has a range.
+        method: ``measured``, ``derived`` or ``modelled``.
+        sources: keys of the sources it rests on.
+    """
+
+    name: str
+    value: float
+    unit: str
+    low: float
+    high: float
+    method: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FigureKind:
+    """What is the same in every plan about a figure.
+
+    Attributes:
+        rests_on: groups of sources.
+    """
+
+    section: str
+    unit: str
+    method: str
+    rests_on: tuple[str, ...]
+
+
+SECTIONS = ("build", "serve", "run", "money", "tokens")
+
+_BUILD = ("model", "scenario", "system", "overheads", "power", "cooling", "climate")
+_RUN = (*_BUILD, "perf")
+_MONEY = (*_RUN, "prices")
+
+FIGURES: Mapping[str, FigureKind] = {
+    "contracted_w": FigureKind(section="build", unit="W", method="derived", rests_on=("scenario",)),
+    "n_accelerators": FigureKind(section="build", unit="1", method="modelled", rests_on=_BUILD),
+    "n_systems": FigureKind(section="build", unit="1", method="modelled", rests_on=_BUILD),
+    "n_racks": FigureKind(section="build", unit="1", method="modelled", rests_on=_BUILD),
+    "contracted_w_per_accelerator": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
+    "rated_it_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
+    "peak_facility_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
+    "tensor_parallel": FigureKind(
+        section="serve", unit="1", method="modelled", rests_on=("perf", "engine", "scenario")
+    ),
+    "n_sequences": FigureKind(
+        section="serve", unit="1", method="modelled", rests_on=("perf", "engine", "scenario")
+    ),
+    "first_token_s": FigureKind(
+        section="serve", unit="s", method="modelled", rests_on=("perf", "engine", "scenario")
+    ),
+    "token_interval_s": FigureKind(
+        section="serve", unit="s", method="modelled", rests_on=("perf", "engine", "scenario")
+    ),
+    "accelerator_output_tokens_per_s": FigureKind(
+        section="serve", unit="tokens/s", method="modelled", rests_on=("perf", "engine", "scenario")
+    ),
+    "peak_output_tokens_per_s": FigureKind(
+        section="serve", unit="tokens/s", method="modelled", rests_on=(*_RUN, "engine")
+    ),
+    "yearly_input_tokens": FigureKind(
+        section="serve", unit="tokens", method="modelled", rests_on=(*_RUN, "engine")
+    ),
+    "yearly_output_tokens": FigureKind(
+        section="serve", unit="tokens", method="modelled", rests_on=(*_RUN, "engine")
+    ),
+    "mean_it_w": FigureKind(section="run", unit="W", method="modelled", rests_on=_RUN),
+    "mean_facility_w": FigureKind(section="run", unit="W", method="modelled", rests_on=_RUN),
+    "facility_j": FigureKind(section="run", unit="J", method="modelled", rests_on=_RUN),
+    "pue_ratio": FigureKind(section="run", unit="1", method="modelled", rests_on=(*_RUN, "pue")),
+    "onsite_water_l_per_kwh": FigureKind(
+        section="run", unit="L/kWh", method="modelled", rests_on=(*_RUN, "water")
+    ),
+    "cue_g_per_kwh": FigureKind(section="run", unit="g/kWh", method="modelled", rests_on=(*_RUN, "carbon")),
+    "unmet_heat_ratio": FigureKind(section="run", unit="1", method="modelled", rests_on=_RUN),
+    "use_co2_g": FigureKind(section="run", unit="g", method="modelled", rests_on=(*_RUN, "carbon")),
+    "embodied_co2_g": FigureKind(section="run", unit="g", method="modelled", rests_on=(*_BUILD, "embodied")),
+    "onsite_water_l": FigureKind(section="run", unit="L", method="modelled", rests_on=(*_RUN, "water")),
+    "grid_water_l": FigureKind(section="run", unit="L", method="modelled", rests_on=(*_RUN, "grid_water")),
+    "systems_usd": FigureKind(section="money", unit="USD", method="modelled", rests_on=(*_BUILD, "prices")),
+    "investment_eur": FigureKind(
+        section="money", unit="EUR", method="modelled", rests_on=(*_BUILD, "prices")
+    ),
+    "yearly_cost_eur": FigureKind(section="money", unit="EUR", method="modelled", rests_on=_MONEY),
+    "yearly_energy_eur": FigureKind(
+        section="money", unit="EUR", method="modelled", rests_on=(*_RUN, "electricity")
+    ),
+    "input_eur": FigureKind(section="tokens", unit="EUR", method="modelled", rests_on=_MONEY),
+    "output_eur": FigureKind(section="tokens", unit="EUR", method="modelled", rests_on=_MONEY),
+    "input_co2_g": FigureKind(
+        section="tokens", unit="g", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
+    ),
+    "output_co2_g": FigureKind(
+        section="tokens", unit="g", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
+    ),
+    "input_water_l": FigureKind(
+        section="tokens", unit="L", method="modelled", rests_on=(*_RUN, "water", "grid_water")
+    ),
+    "output_water_l": FigureKind(
+        section="tokens", unit="L", method="modelled", rests_on=(*_RUN, "water", "grid_water")
+    ),
+    "output_j_per_token": FigureKind(section="tokens", unit="J", method="modelled", rests_on=_RUN),
+}
+"""Every figure of a plan, in the order of the report. Those of ``tokens`` are per million tokens."""
+
+
+def make_figures(
+    best: Mapping[str, Numeric], sampled: Mapping[str, Numeric], groups: Mapping[str, Iterable[str]]
+) -> dict[str, Figure]:
+    """Figures from their best values and samples.
+
+    Args:
+        best: one number by name.
+        sampled: numbers of all samples by name.
+        groups: source keys by group of ``rests_on``.
+    """
+    made: dict[str, Figure] = {}
+    for name, kind in FIGURES.items():
+        value = float(flat(best[name])[0])
+        low, high = np.quantile(flat(sampled[name]), (0.05, 0.95))
+        keys = dict.fromkeys(key for group in kind.rests_on for key in groups[group])
+        made[name] = Figure(
+            name=name,
+            value=value,
+            unit=kind.unit,
+            low=min(float(low), value),
+            high=max(float(high), value),
+            method=kind.method,
+            sources=tuple(keys),
+        )
+    return made
