@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -128,3 +129,25 @@ def tiny_tensors(*, seed: int = 7, dim: int = 64, vocab: int = 259) -> dict[str,
 def tiny_gguf(**changes: Any) -> bytes:
     """A small model that the engine really runs."""
     return gguf(tiny_metadata(**changes), tiny_tensors())
+
+
+def reciting_gguf(text: str, *, after: str) -> bytes:
+    """A model that answers any prompt ending in ``after`` with ``text``, byte by byte, and then ends.
+
+    Attention and feed-forward parts write nothing, so each token alone chooses the next: no byte of the
+    chain may occur twice.
+    """
+    chain = [byte + 3 for byte in (after + text).encode()] + [2]
+    if len(set(chain)) != len(chain):
+        raise ValueError(f"a byte occurs twice in {after + text!r}")
+    tensors = tiny_tensors()
+    for name in tensors:
+        if "attn_output" in name or "ffn_down" in name:
+            tensors[name] = np.zeros_like(tensors[name])
+        if "norm" in name:
+            tensors[name] = np.ones_like(tensors[name])
+    embedding = tensors["token_embd.weight"]
+    tensors["output.weight"] = np.zeros_like(embedding)
+    for token, following in itertools.pairwise(chain):
+        tensors["output.weight"][following] = embedding[token]
+    return gguf(tiny_metadata(), tensors)
