@@ -49,11 +49,10 @@ def open_store(url: str, *, migrations: str, busy_timeout_s: float = BUSY_TIMEOU
     try:
         with writing(engine) as connection:
             migrate(connection, package=migrations, store=store)
-    except StoreTooNew as error:
+    except BaseException as error:
         engine.dispose()
-        raise StoreUnreachable(store=store, problem=str(error)) from error
-    except StoreUnreachable:
-        engine.dispose()
+        if isinstance(error, StoreTooNew):
+            raise StoreUnreachable(store=store, problem=str(error)) from error
         raise
     return engine
 
