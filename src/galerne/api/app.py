@@ -1,0 +1,85 @@
+"""The application: every route behind one door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from galerne.api.failures import failure_response
+from galerne.api.guard import Guard
+from galerne.api.routes.accounts import account_routes
+from galerne.api.routes.chat import chat_routes
+from galerne.api.routes.galerne import galerne_routes
+from galerne.api.routes.models import health_routes, model_routes
+from galerne.api.services import Services
+from galerne.api.wire.problem import ProblemBody
+from galerne.api.wire.request import ChatRequest
+from galerne.errors import GalerneError, UnknownRoute
+
+FAILED: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ProblemBody, "description": "The request is at fault."},
+    "5XX": {"model": ProblemBody, "description": "The server is at fault; see `retry-after`."},
+}
+
+
+def create_app(services: Services) -> FastAPI:
+    """Make the application.
+
+    Pages may be mounted on it afterwards; a mounted application checks keys itself, and is behind the same
+    checks of host and origin.
+    """
+    app = FastAPI(
+        title="Galerne",
+        version=services.version,
+        summary="Runs open-weight models on this machine and accounts for every answer.",
+        docs_url=None,
+        redoc_url=None,
+        responses=FAILED,
+    )
+    routers = [
+        routes(services)
+        for routes in (chat_routes, model_routes, account_routes, galerne_routes, health_routes)
+    ]
+    for router in routers:
+        app.include_router(router)
+
+    @app.api_route("/v1/{path:path}", methods=METHODS, include_in_schema=False)
+    async def unknown(request: Request) -> Response:  # else pages mounted at the root would answer
+        known = [route for router in routers for route in router.routes if isinstance(route, Route)]
+        partly = [route for route in known if route.matches(request.scope)[0] is Match.PARTIAL]
+        allowed = sorted({method for route in partly for method in route.methods or ()})
+        raise UnknownRoute(method=request.method, path=request.url.path, allowed=tuple(allowed))
+
+    async def fail(request: Request, error: Exception) -> Response:
+        return failure_response(error, scope=request.scope, language=services.language)
+
+    for kind in (GalerneError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, fail)
+    app.add_middleware(Guard, services=services, router=app.router)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # as the framework documents it
+    return app
+
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with what the framework cannot see: our own parsing, and the key."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schema = ChatRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+        components = document["components"]
+        components["schemas"] |= {**schema.pop("$defs"), ChatRequest.__name__: schema}
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        }
+        document["security"] = [{}, {"bearer": []}, {"header": []}]
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,153 @@
+"""The door: who may ask, from which page, by which name, and how much.
+
+One ASGI layer around everything the server serves, mounted pages included. It denies by default: without
+the key only ``/health`` answers, and what is mounted beside the routes, which protects itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import logging
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.routing import Match, Mount, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from galerne.api.failures import failure_response
+from galerne.api.services import Services
+from galerne.errors import Forbidden, RequestTooLarge, Unauthorized
+
+MAX_BODY_BYTES = 16 * 2**20
+OPEN_PATHS = frozenset({"/health"})
+
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+"""Set on every response that does not set its own."""
+
+logger = logging.getLogger(__name__)
+
+
+def hash_key(key: str) -> str:
+    """The form in which a key is kept. Keys are long and random, so a plain hash suffices."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class Guard:
+    """Checks each request before any route sees it, and signs each response."""
+
+    def __init__(self, app: ASGIApp, *, services: Services, router: Router) -> None:
+        self._app = app
+        self._services = services
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":  # nothing here speaks WebSocket
+                await self._app(scope, receive, send)
+            return
+        request_id = self._services.new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def signed_send(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = request_id
+            await send(message)
+
+        try:
+            self._check(scope)
+            await self._app(scope, _limited(receive), signed_send)
+        except Exception as error:  # noqa: BLE001  # the last stop: no trace may reach a client or show a prompt
+            response = failure_response(error, scope=scope, language=self._services.language)
+            if not started:
+                await response(scope, receive, signed_send)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        check_host(headers, self._services.allowed_hosts)
+        check_origin(headers, scope["method"])
+        if self._services.api_key_hash is not None and not self._is_open(scope):
+            check_key(headers, self._services.api_key_hash)
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+            raise RequestTooLarge(limit_bytes=MAX_BODY_BYTES)
+
+    def _is_open(self, scope: Scope) -> bool:
+        if scope["path"] in OPEN_PATHS:
+            return True
+        served_by = next((r for r in self._router.routes if r.matches(scope)[0] is not Match.NONE), None)
+        return isinstance(served_by, Mount)
+
+
+def check_host(headers: Headers, allowed_hosts: tuple[str, ...]) -> None:
+    """Refuse a host name that is not ours: DNS rebinding needs one, and a literal address is never one.
+
+    Raises:
+        Forbidden: naming what the server answers to.
+    """
+    name = ""
+    try:
+        name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        ipaddress.ip_address(name)
+    except ValueError:  # not an address, or not even a host
+        if name not in allowed_hosts:
+            why = f"This server does not answer to that host name, only to {', '.join(allowed_hosts)}"
+            raise Forbidden(why=why) from None
+
+
+def check_origin(headers: Headers, method: str) -> None:
+    """Refuse what a page of another site asks; following a link to a page of ours is fine.
+
+    Raises:
+        Forbidden: the page that asks was not served by this server.
+    """
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        raise Forbidden(why="A page of another site may not ask this server")
+    if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        follows_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        if not follows_link:
+            raise Forbidden(why="A page of another site may not ask this server")
+
+
+def check_key(headers: Headers, api_key_hash: str) -> None:
+    """Refuse a request without the key.
+
+    Raises:
+        Unauthorized: says whether there was none or another one.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    if not key:
+        raise Unauthorized(why="This server needs an API key")
+    if not hmac.compare_digest(hash_key(key), api_key_hash):
+        raise Unauthorized(why="This API key is not known here")
+
+
+def _limited(receive: Receive) -> Receive:
+    n_bytes = 0
+
+    async def counted() -> Message:
+        nonlocal n_bytes
+        message = await receive()
+        n_bytes += len(message.get("body", b""))
+        if n_bytes > MAX_BODY_BYTES:
+            raise RequestTooLarge(limit_bytes=MAX_BODY_BYTES)
+        return message
+
+    return counted

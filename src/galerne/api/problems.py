@@ -1,0 +1,199 @@
+"""How each failure reads on the wire: one table from code to status and words, in both dialects.
+
+OpenAI's clients read ``{"error": {...}}`` and retry by status, unless ``x-should-retry`` says otherwise;
+Mistral's read a flat object. Both get the same facts. Nothing here imports a web framework.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from galerne.errors import EngineRefused, GalerneError, InvalidRequest, Overloaded, UnknownRoute
+from galerne.language import Language, phrases
+
+RETRY_AFTER_S = 2.0
+"""What a client is told to wait where the failure does not know better."""
+
+
+class Dialect(StrEnum):
+    """Whose error shape a client reads."""
+
+    OPENAI = "openai"
+    MISTRAL = "mistral"
+
+
+def dialect_of(user_agent: str) -> Dialect:
+    """Mistral's shape for Mistral's own clients, which name themselves; OpenAI's for all others."""
+    return Dialect.MISTRAL if "mistral" in user_agent.lower() else Dialect.OPENAI
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """How one failure reads.
+
+    Attributes:
+        status: HTTP status in OpenAI's dialect.
+        type: class of failure, a word of OpenAI's.
+        code: OpenAI's word for this very failure where it has one, which clients compare; else ours.
+        mistral_status: HTTP status in Mistral's dialect, where it differs.
+        mistral_type: Mistral's word.
+        mistral_code: Mistral's number, where one has been seen on the wire.
+        retry: whether the same request may succeed later.
+    """
+
+    status: int
+    type: str
+    code: str | None = None
+    mistral_status: int | None = None
+    mistral_type: str
+    mistral_code: str | None = None
+    retry: bool = False
+
+
+def _asked(status: int, **words: Any) -> Problem:
+    """The request is at fault, and would be again."""
+    words.setdefault("mistral_type", "invalid_request_error")
+    return Problem(status=status, type="invalid_request_error", **words)
+
+
+def _ours(status: int, *, retry: bool = False) -> Problem:
+    """The server is at fault."""
+    return Problem(status=status, type="server_error", mistral_type="server_error", retry=retry)
+
+
+PROBLEMS: Mapping[str, Problem] = MappingProxyType(
+    {
+        "invalid_fact": _ours(500),
+        "unknown_id": _asked(404),
+        "store_unreachable": _ours(503, retry=True),
+        "data_folder_busy": _ours(503),
+        "does_not_fit": _asked(422),
+        "meter_unavailable": _ours(500),
+        "no_signal": _asked(422),
+        "model_file_missing": _asked(404, code="model_not_found"),
+        "invalid_model_file": _ours(500),
+        "engine_missing": _ours(500),
+        "engine_crashed": _ours(503, retry=True),
+        "engine_refused": _ours(502),
+        "context_too_long": _asked(400, code="context_length_exceeded"),
+        "overloaded": _ours(503, retry=True),
+        "entry_conflict": _asked(409),
+        "unknown_receipt": _asked(404),
+        "no_node": _ours(503, retry=True),
+        "invalid_request": _asked(400, mistral_status=422),
+        "unknown_model": _asked(
+            404, code="model_not_found", mistral_status=400, mistral_type="invalid_model", mistral_code="1500"
+        ),
+        "unauthorized": Problem(
+            status=401,
+            type="authentication_error",
+            code="invalid_api_key",
+            mistral_type="authentication_error",
+        ),
+        "forbidden": Problem(status=403, type="permission_error", mistral_type="permission_error"),
+        "unknown_route": _asked(404),
+        "request_too_large": _asked(413),
+        "port_in_use": _ours(500),
+        "server_unreachable": _ours(502),
+        "invalid_scenario": _asked(422),
+        "infeasible": _asked(422),
+        "unknown_conversation": _asked(404),
+        "answer_refused": _ours(502),
+        "internal_error": _ours(500),
+    }
+)
+"""Every code that can leave by HTTP. ``internal_error`` is our own mistake, not a ``GalerneError``."""
+
+
+def status_of(error: GalerneError, dialect: Dialect) -> int:
+    """HTTP status of a failure.
+
+    Two failures carry their own: what an engine refused because of the request is the request's fault, and
+    a path that answers other methods is 405.
+    """
+    if isinstance(error, EngineRefused) and 400 <= error.status < 500:
+        return 400
+    if isinstance(error, UnknownRoute) and error.allowed:
+        return 405
+    problem = PROBLEMS[error.code]
+    mistral = problem.mistral_status if dialect is Dialect.MISTRAL else None
+    return mistral or problem.status
+
+
+def headers_of(error: GalerneError) -> dict[str, str]:
+    """Headers that tell a client whether and when to try again."""
+    headers = {"x-should-retry": "true" if PROBLEMS[error.code].retry else "false"}
+    if PROBLEMS[error.code].retry:
+        wait_s = error.retry_after_s if isinstance(error, Overloaded) else RETRY_AFTER_S
+        headers["retry-after"] = str(max(1, math.ceil(wait_s)))
+    if isinstance(error, UnknownRoute) and error.allowed:
+        headers["allow"] = ", ".join(error.allowed)
+    if error.code == "unauthorized":
+        headers["www-authenticate"] = "Bearer"
+    return headers
+
+
+def body_of(error: GalerneError, dialect: Dialect, language: Language) -> dict[str, Any]:
+    """The body of a failure: the sentence for programs in English, the advice in the reader's language."""
+    return _body(
+        error.code,
+        message=str(error),
+        param=_param(error),
+        status=status_of(error, dialect),
+        dialect=dialect,
+        language=language,
+    )
+
+
+def internal_body(request_id: str, dialect: Dialect, language: Language) -> dict[str, Any]:
+    """The body of our own mistake: an id to find it in the log, and nothing from inside."""
+    return _body(
+        "internal_error",
+        message=f"Galerne made a mistake with request {request_id}",
+        param=None,
+        status=500,
+        dialect=dialect,
+        language=language,
+    )
+
+
+def _param(error: GalerneError) -> str | None:
+    """The field of the request that a failure is about, where it is about one."""
+    if isinstance(error, InvalidRequest):
+        return error.path
+    return {"unknown_model": "model", "context_too_long": "messages"}.get(error.code)
+
+
+def _body(
+    code: str, *, message: str, param: str | None, status: int, dialect: Dialect, language: Language
+) -> dict[str, Any]:
+    problem = PROBLEMS[code]
+    advice = phrases("galerne.api", language)[code]
+    if dialect is Dialect.OPENAI:
+        words = {
+            "message": message,
+            "type": problem.type,
+            "param": param,
+            "code": problem.code or code,
+            "advice": advice,
+            "galerne_code": code,
+        }
+        return {"error": words}
+    flat: dict[str, Any] = {
+        "object": "error",
+        "message": message,
+        "type": problem.mistral_type,
+        "param": param,
+        "code": problem.mistral_code or code,
+        "raw_status_code": status,
+        "advice": advice,
+        "galerne_code": code,
+    }
+    if status == 422 and param is not None:
+        flat["detail"] = [{"type": problem.mistral_type, "loc": ["body", *param.split(".")], "msg": message}]
+    return flat

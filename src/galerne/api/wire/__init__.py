@@ -1,0 +1,1 @@
+"""What travels: requests, answers and bills as clients write and read them."""

@@ -1,0 +1,57 @@
+"""Model cards, with the fields that Mistral's clients insist on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from galerne.fleet import ServedModel
+
+
+class Capabilities(BaseModel):
+    """What a model can be asked for, in Mistral's words."""
+
+    completion_chat: bool = True
+    completion_fim: bool = False
+    function_calling: bool = False
+    reasoning: bool = False
+    fine_tuning: bool = False
+    vision: bool = False
+    ocr: bool = False
+    classification: bool = False
+    moderation: bool = False
+    audio: bool = False
+
+
+class ModelCard(BaseModel):
+    """A model of this server."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str = "galerne"
+    name: str
+    type: Literal["base"] = "base"
+    capabilities: Capabilities
+    max_context_length: int
+    aliases: list[str]
+
+
+class ModelList(BaseModel):
+    """The models of this server."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelCard]
+
+
+def model_card(model: ServedModel) -> ModelCard:
+    """The card of a model."""
+    return ModelCard(
+        id=model.model_id,
+        created=int(model.created_at),
+        name=model.name,
+        capabilities=Capabilities(),
+        max_context_length=model.context_tokens,
+        aliases=list(model.aliases),
+    )

@@ -1,0 +1,154 @@
+"""What an answer cost, as clients see it: the same object in ``usage.galerne`` and at ``/v1/receipts``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field
+
+from galerne.catalog import Source
+from galerne.ledger import Receipt
+
+
+class SourceBody(BaseModel):
+    """Where a number comes from."""
+
+    key: str
+    title: str
+    url: str
+
+
+class EnergyBody(BaseModel):
+    """Energy at the machine's plug, in joules."""
+
+    active: float = Field(description="This answer's share of the energy above idle.")
+    full: float = Field(description="Active energy and the share of idle energy.")
+
+
+class CarbonBody(BaseModel):
+    """Grams of CO2e."""
+
+    use: float = Field(description="Of the electricity, at the site's meter.")
+    embodied: float = Field(description="The share of the machine's manufacture.")
+
+
+class WaterBody(BaseModel):
+    """Litres consumed."""
+
+    site: float = Field(description="Evaporated by the site's own cooling.")
+    grid: float = Field(description="By the power stations behind the electricity.")
+
+
+class PlaceBody(BaseModel):
+    """What the place adds to IT energy."""
+
+    name: str
+    pue_ratio: float
+    onsite_water_l_per_kwh: float
+
+
+class GridBody(BaseModel):
+    """The factors of the electricity, frozen with the answer."""
+
+    zone: str
+    g_per_kwh: float
+    l_per_kwh: float
+    eur_per_kwh: float | None
+    basis: str
+    kind: str
+    year: int
+    source: str = Field(description="Key of the source of the emissions.")
+
+
+class TimingBody(BaseModel):
+    """How long it took."""
+
+    queued_s: float
+    first_token_s: float
+    tokens_per_s: float
+
+
+class ReceiptBody(BaseModel):
+    """What an answer cost. A later revision never changes an earlier one."""
+
+    id: str
+    status: str = Field(description="provisional while the meter's window is open, then final")
+    revision: int
+    method: str = Field(description="measured, derived or modelled")
+    energy_j: EnergyBody
+    facility_j: float = Field(description="Full energy at the site's meter.")
+    co2e_g: CarbonBody
+    water_l: WaterBody
+    cost_eur: float | None = Field(description="Of the electricity; null where no price is known.")
+    interval_ratio: tuple[float, float] = Field(description="Low and high, as multiples of the energy.")
+    place: PlaceBody
+    grid: GridBody
+    timing: TimingBody
+
+
+class SourcedReceiptBody(ReceiptBody):
+    """A receipt with the source of every factor."""
+
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    at: float
+    sources: dict[str, SourceBody]
+
+
+def receipt_body(receipt: Receipt) -> ReceiptBody:
+    """A receipt for the wire."""
+    usage, impact, factors = receipt.answer.usage, receipt.impact, receipt.factors
+    grid = factors.grid
+    return ReceiptBody(
+        id=receipt.receipt_id,
+        status=receipt.status,
+        revision=receipt.revision,
+        method=receipt.method,
+        energy_j=EnergyBody(active=receipt.active_j, full=receipt.full_j),
+        facility_j=impact.facility_j,
+        co2e_g=CarbonBody(use=impact.use_co2_g, embodied=impact.embodied_co2_g),
+        water_l=WaterBody(site=impact.site_water_l, grid=impact.grid_water_l),
+        cost_eur=impact.cost_eur,
+        interval_ratio=receipt.interval_ratio,
+        place=PlaceBody(
+            name=factors.place,
+            pue_ratio=float(factors.facility.pue_ratio),
+            onsite_water_l_per_kwh=float(factors.facility.onsite_water_l_per_kwh),
+        ),
+        grid=GridBody(
+            zone=grid.zone,
+            g_per_kwh=grid.g_per_kwh,
+            l_per_kwh=grid.l_per_kwh,
+            eur_per_kwh=grid.eur_per_kwh,
+            basis=grid.basis,
+            kind=grid.kind,
+            year=grid.year,
+            source=receipt.sources()["g_per_kwh"],
+        ),
+        timing=TimingBody(
+            queued_s=usage.queued_s,
+            first_token_s=usage.first_token_s,
+            tokens_per_s=usage.decode_tokens_per_s,
+        ),
+    )
+
+
+def sourced_receipt_body(receipt: Receipt, sources: Mapping[str, Source]) -> SourcedReceiptBody:
+    """A receipt for the wire, with the sources written out."""
+    return SourcedReceiptBody(
+        **dict(receipt_body(receipt)),
+        model=receipt.answer.model_id,
+        prompt_tokens=receipt.answer.usage.prompt_tokens,
+        completion_tokens=receipt.answer.usage.new_tokens,
+        at=receipt.answer.at,
+        sources={name: source_body(key, sources) for name, key in receipt.sources().items()},
+    )
+
+
+def source_body(key: str, sources: Mapping[str, Source]) -> SourceBody:
+    """A source written out; one that is not in the catalogue, such as the user's own price, by its key."""
+    source = sources.get(key)
+    if source is None:
+        return SourceBody(key=key, title=key, url="")
+    return SourceBody(key=key, title=source.title, url=source.url)
