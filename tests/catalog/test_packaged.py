@@ -9,8 +9,16 @@ from pathlib import Path
 import pytest
 
 import galerne
-from galerne.catalog import Catalog, packaged_text
-from galerne.perf import active_parameter_count, kv_bytes_per_token, parameter_count, weights_bytes
+from galerne.catalog import Catalog, Machine, packaged_text
+from galerne.perf import (
+    BatchShape,
+    active_parameter_count,
+    kv_bytes_per_token,
+    parameter_count,
+    predict_step,
+    serving_plan,
+    weights_bytes,
+)
 
 CATALOG = Catalog()
 TABLES = [
@@ -251,6 +259,30 @@ def test_the_accelerator_calibration_gives_the_fitted_watts_of_an_h100():
     assert traffic_w == pytest.approx(64, rel=0.005)
     flop_w = calibration.flop_power_ratio * limit_w / (h100.peak_flop_per_s["fp16"] / 1e12)
     assert flop_w == pytest.approx(1.5, rel=0.005)
+
+
+XEON_DECODE_TOKENS_PER_S = {  # a model of 1 B weights, one stream: llama.cpp, two virtual cores at 2.5 GHz
+    "f16": 8.7, "q8_0": 12.8, "q6_k": 14.7, "q4_k_m": 16.9, "q4_0": 16.3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("format_id", "tokens_per_s"), XEON_DECODE_TOKENS_PER_S.items())
+def test_the_host_calibration_finds_the_speeds_it_was_fitted_on(format_id, tokens_per_s):
+    model = dataclasses.replace(
+        CATALOG.models["ministral-3-3b"], dim=2048, n_layers=15, hidden_dim=6656, vocab_size=32_768
+    )
+    assert parameter_count(model) == pytest.approx(1e9, rel=0.01)
+    xeon = Machine(
+        name="Xeon",
+        host=CATALOG.hosts["intel-xeon"],
+        n_cores=2,
+        memory_bytes=8_000_000_000,
+        memory_bytes_per_s=26.8e9,
+        peak_flop_per_s=150e9,
+    )
+    plan = serving_plan(CATALOG, model, CATALOG.formats[format_id], xeon)
+    step_s = predict_step(plan, BatchShape(n_sequences=1.0)).duration_s
+    assert 1 / step_s == pytest.approx(tokens_per_s, rel=plan.calibration.error_ratio)
 
 
 def test_a_hosts_cores_draw_their_busy_power_and_no_more():
