@@ -76,7 +76,10 @@ def _memberships(root: Path, controller: str) -> Iterator[tuple[Path, str]]:
     except OSError:
         lines = []
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        _, _, membership = line.partition(":")
+        controllers, found, path = membership.partition(":")
+        if not found:
+            continue
         if ".." in Path(path).parts:
             path = "/"  # moved out of our sight: the mount shows what holds for us
         if not controllers:

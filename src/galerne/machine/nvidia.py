@@ -77,7 +77,12 @@ def match_accelerator(catalog: Catalog, device: DeviceReading) -> AcceleratorSpe
         and _model_numbers(words) & _model_numbers(_words(row.name))
         and not _forms_differ(words, _words(row.name))
     ]
-    return max(candidates, key=lambda row: len(words & _words(row.name)), default=None)
+    return max(candidates, key=lambda row: _likeness(words, _words(row.name)), default=None)
+
+
+def _likeness(device: set[str], row: set[str]) -> tuple[int, bool]:
+    # Drivers name the PCIe form; a device that names none is on a board of its own.
+    return len(device & row), "pcie" not in row
 
 
 def _words(name: str) -> set[str]:
