@@ -213,6 +213,8 @@ class LlamaEngine:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.grace_s):
                 await run.child.wait()
+            if self._run is run:
+                self._note_crash()
         return EngineCrashed(engine=NAME, exit_code=run.child.exit_code, tail=run.child.tail)
 
     async def _supervise(self) -> None:
@@ -258,19 +260,10 @@ class LlamaEngine:
 
     async def _launch(self) -> None:
         key = secrets.token_urlsafe(32)
-        settings = self._settings
-        child = await Child.spawn(
-            [sys.executable, "-P", str(_CHILD)],
-            settings={
-                "model_path": str(settings.model_path),
-                "context_tokens": settings.context_tokens,
-                "n_slots": settings.n_slots,
-                "n_threads": settings.n_threads or default_threads(),
-                "batch_tokens": settings.batch_tokens,
-                "prompt_cache_bytes": settings.prompt_cache_bytes,
-                "api_key": key,
-            },
-        )
+        try:
+            child = await Child.spawn([sys.executable, "-P", str(_CHILD)], settings=self._child_settings(key))
+        except OSError as error:
+            raise EngineMissing(engine=NAME, install_hint=error.strerror or str(error)) from error
         try:
             report = await self._ready_report(child)
         except BaseException:
@@ -279,6 +272,18 @@ class LlamaEngine:
             raise
         self._run = _Run(child=child, client=_client(report["address"], key), load_s=report["load_s"])
         self._settle(EngineState.READY)
+
+    def _child_settings(self, key: str) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "model_path": str(settings.model_path),
+            "context_tokens": settings.context_tokens,
+            "n_slots": settings.n_slots,
+            "n_threads": settings.n_threads or default_threads(),
+            "batch_tokens": settings.batch_tokens,
+            "prompt_cache_bytes": settings.prompt_cache_bytes,
+            "api_key": key,
+        }
 
     async def _ready_report(self, child: Child) -> dict[str, Any]:
         """What the process says once the model is loaded; raises the error that explains why it is not."""
@@ -314,7 +319,8 @@ def _client(address: str, key: str) -> httpx.AsyncClient:
         headers={"Authorization": f"Bearer {key}"},
         # An answer may take its time; a dead process closes the connection.
         timeout=httpx.Timeout(None, connect=5.0),
-        limits=httpx.Limits(max_connections=None),
+        # No connection is kept: one that the server closes as we reuse it would look like a crash.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         trust_env=False,
         # Plain HTTP on loopback: an empty context spares the reading of every root certificate.
         verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
