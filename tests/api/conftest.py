@@ -1,0 +1,3 @@
+from tests.live_server import live_url
+
+__all__ = ["live_url"]
