@@ -4,6 +4,7 @@ Used by the fit adviser, the router, attribution, the site plan and the simulate
 ``step.predict_step``.
 """
 
+from galerne.perf.advice import Advice, advise
 from galerne.perf.architecture import (
     active_parameter_count,
     kv_bytes_per_token,
@@ -15,12 +16,14 @@ from galerne.perf.records import BatchShape, Fit, ServingPlan, StepCost, StepWei
 from galerne.perf.step import predict_step, roofline, step_weights
 
 __all__ = [
+    "Advice",
     "BatchShape",
     "Fit",
     "ServingPlan",
     "StepCost",
     "StepWeights",
     "active_parameter_count",
+    "advise",
     "fit_plan",
     "kv_bytes_per_token",
     "parameter_count",

@@ -1,0 +1,5 @@
+"""``python -m galerne.cli``."""
+
+from galerne.cli import main
+
+main()

@@ -1,0 +1,185 @@
+"""The command line: one command per promise. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="galerne",
+    help="AI from the megawatt to the message, on infrastructure you own.\n\n"
+    "Without a command: this machine, what fits on it, and a chat. In a pipe: one answer and its receipt.",
+    no_args_is_help=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+site_app = typer.Typer(help="Plan a data centre: power, cooling, machines, euros, grams and litres.")
+catalog_app = typer.Typer(help="Look up the facts every figure stands on, each with its source.")
+app.add_typer(site_app, name="site")
+app.add_typer(catalog_app, name="catalog")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Show this machine and what fits on it, then chat; in a pipe, give one answer with its receipt."""
+    if version:
+        from galerne import __version__
+
+        typer.echo(f"galerne {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        from galerne.cli.commands.start import start as run
+
+        run()
+
+
+@app.command()
+def run(
+    model: Annotated[str | None, typer.Argument(help="Model to talk to (default: the built-in one).")] = None,
+    prompt: Annotated[list[str] | None, typer.Argument(help="A question; without one, a chat.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Ask a question, or talk.
+
+    A text piped in is added to the question: `git diff | galerne run galerne-mini "what is this?"`.
+    """
+    from galerne.cli.commands.run import run as go
+
+    go(model=model, prompt=" ".join(prompt or []), json_output=json_output)
+
+
+@app.command()
+def chat() -> None:
+    """Talk in the terminal."""
+    from galerne.cli.commands.run import run as go
+
+    go(model=None, prompt="", json_output=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address; any but loopback needs a key.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
+    model: Annotated[str | None, typer.Option(help="Model to serve.")] = None,
+    simulate: Annotated[
+        str | None,
+        typer.Option(help="Serve a simulated engine on this catalogue system, such as hgx-h100, instead."),
+    ] = None,
+) -> None:
+    """Start the daemon: the API for your programs and the page for you."""
+    from galerne.cli.commands.serve import serve as go
+
+    go(host=host, port=port, model=model, simulate=simulate)
+
+
+@app.command()
+def fit(
+    free: Annotated[
+        float | None, typer.Option(help="Pretend this many GB (10^9 bytes) of memory are free.", min=0.1)
+    ] = None,
+    context_tokens: Annotated[int, typer.Option("--context", help="Context to reserve, in tokens.")] = 4096,
+    every_model: Annotated[
+        bool, typer.Option("--all", help="Also models that a newer one replaces.")
+    ] = False,
+    explain: Annotated[bool, typer.Option(help="Show every input of the estimates.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Which models fit this machine, how fast they will be, and how many joules a token takes."""
+    from galerne.cli.commands.fit import fit as go
+
+    free_bytes = free * 1e9 if free else None
+    go(
+        free_bytes=free_bytes,
+        context_tokens=context_tokens,
+        every_model=every_model,
+        explain=explain,
+        as_json=json_output,
+    )
+
+
+@app.command()
+def usage(
+    by: Annotated[str, typer.Option(help="Sum by `model`, `day` or `total`.")] = "model",
+    json_output: Json = False,
+) -> None:
+    """Sum the receipts: tokens, joules, grams, litres, euros; and check that they add up to the meter."""
+    from galerne.cli.commands.usage import usage as go
+
+    go(group_by=by, as_json=json_output)
+
+
+@app.command()
+def chain(
+    once: Annotated[bool, typer.Option(help="Draw it once and leave.")] = False,
+    json_output: Json = False,
+) -> None:
+    """The chain on one screen: grid, place, machine, engine, last answer; live."""
+    from galerne.cli.commands.chain import chain as go
+
+    go(once=once, as_json=json_output)
+
+
+@app.command(name="list")
+def list_models(json_output: Json = False) -> None:
+    """The models on this machine."""
+    from galerne.cli.commands.models import list_models as go
+
+    go(as_json=json_output)
+
+
+@app.command()
+def ps(json_output: Json = False) -> None:
+    """What the daemon runs now."""
+    from galerne.cli.commands.models import ps as go
+
+    go(as_json=json_output)
+
+
+@app.command()
+def doctor(json_output: Json = False) -> None:
+    """What was found on this machine, what is missing, and what would help."""
+    from galerne.cli.commands.doctor import doctor as go
+
+    go(as_json=json_output)
+
+
+@site_app.command("plan")
+def site_plan(
+    scenario: Annotated[Path, typer.Argument(help="TOML scenario, such as examples/essonne.toml.")],
+    report: Annotated[Path | None, typer.Option(help="Also write an HTML report to this file.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Plan one site: machines, power, PUE, tokens per second, euros, grams and litres per million tokens."""
+    from galerne.cli.commands.site import plan as go
+
+    go(scenario=scenario, report=report, as_json=json_output)
+
+
+@catalog_app.command("list")
+def catalog_list(
+    table: Annotated[str, typer.Argument(help="Table to list; without one, the tables.")] = "",
+    json_output: Json = False,
+) -> None:
+    """The tables of the catalogue, or the rows of one."""
+    from galerne.cli.commands.catalog import list_rows as go
+
+    go(table=table, as_json=json_output)
+
+
+@catalog_app.command("show")
+def catalog_show(
+    row_id: Annotated[str, typer.Argument(help="Id of a row in any table.")],
+    json_output: Json = False,
+) -> None:
+    """Every fact of one row, with its range and its source."""
+    from galerne.cli.commands.catalog import show as go
+
+    go(row_id=row_id, as_json=json_output)

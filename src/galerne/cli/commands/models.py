@@ -1,0 +1,106 @@
+"""``galerne list`` and ``galerne ps``: what is on this machine, and what runs."""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+
+from galerne.chat.figures import NARROW_SPACE, decimal, number, quantity
+from galerne.cli.screen import make_console, plain_table, print_json
+from galerne.cli.settings import read_settings
+from galerne.errors import ServerUnreachable
+from galerne.language import phrases
+from galerne.models import library
+from galerne.storage import read_daemon
+
+PATIENCE_S = 5.0
+
+
+def list_models(*, as_json: bool) -> None:
+    """Every model file, and those that look like one and are not usable."""
+    settings = read_settings(os.environ)
+    found = library(settings.models_folder)
+    if as_json:
+        rows = [
+            {
+                "model_id": file.model_id,
+                "path": str(file.path),
+                "size_bytes": file.size_bytes,
+                "format": file.weight_format.id,
+                "n_parameters": file.spec.n_parameters,
+                "context_tokens": file.spec.context_tokens,
+                "built_in": file.is_builtin,
+            }
+            for file in found.files
+        ]
+        print_json({"models": rows, "problems": [str(problem) for problem in found.problems]})
+        return
+    language, words = settings.language, phrases("galerne.cli", settings.language)
+    table = plain_table(
+        words["model"], words["parameters"], words["format"], words["size"], words["context"], "",
+        title=words["models_title"],
+    )  # fmt: skip
+    for file in found.files:
+        table.add_row(
+            file.model_id,
+            str(quantity(file.spec.n_parameters, "", language=language)).replace(NARROW_SPACE, ""),
+            file.weight_format.id,
+            str(quantity(file.size_bytes, "B", language=language)),
+            decimal(file.spec.context_tokens, language=language, decimals=0),
+            words["built_in"] if file.is_builtin else "",
+        )
+    console = make_console()
+    console.print(table)
+    for problem in found.problems:
+        console.print(f"{words['damaged']}: {problem}", style="red", markup=False)
+
+
+def ps(*, as_json: bool) -> None:
+    """What the daemon of this data folder runs.
+
+    Raises:
+        ServerUnreachable: it holds the folder and does not answer.
+    """
+    settings = read_settings(os.environ)
+    words = phrases("galerne.cli", settings.language)
+    console = make_console()
+    daemon = read_daemon(settings.home)
+    if daemon is None or daemon.address is None:
+        if as_json:
+            print_json({"running": []})
+        else:
+            console.print(words["ps_nothing"].format(home=settings.home), markup=False)
+        return
+    headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+    try:
+        response = httpx.get(
+            f"{daemon.address}/v1/galerne/chain", headers=headers, timeout=PATIENCE_S, trust_env=False
+        )
+        response.raise_for_status()
+    except httpx.HTTPError as error:
+        raise ServerUnreachable(address=daemon.address, problem=type(error).__name__) from error
+    chain = response.json()
+    if as_json:
+        row = {
+            "address": daemon.address,
+            "pid": daemon.pid,
+            "engine": chain["engine"],
+            "machine": chain["machine"],
+        }
+        print_json({"running": [row]})
+        return
+    language, engine = settings.language, chain["engine"]
+    table = plain_table(
+        words["model"], words["state"], words["slots"], words["speed"], words["power"], words["address"],
+        title=words["ps_title"],
+    )  # fmt: skip
+    table.add_row(
+        engine["model_id"],
+        engine["state"],
+        f"{engine['n_active']}/{engine['n_slots']}",
+        f"{number(engine['tokens_per_s'], language=language)}{NARROW_SPACE}tok/s",
+        str(quantity(chain["machine"]["power_w"], "W", language=language)),
+        daemon.address,
+    )
+    console.print(table)

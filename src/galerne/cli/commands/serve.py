@@ -1,0 +1,42 @@
+"""``galerne serve``: the daemon in the foreground."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from rich.console import Console
+
+from galerne.cli.daemon import run_daemon
+from galerne.cli.settings import read_settings
+from galerne.language import phrases
+
+
+def serve(*, host: str | None, port: int | None, model: str | None, simulate: str | None) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Raises:
+        InvalidRequest: no key on an address that others can reach.
+        DataFolderBusy: another daemon owns the data folder.
+        PortInUse: something else listens there.
+    """
+    chosen = read_settings(os.environ)
+    settings = dataclasses.replace(
+        chosen,
+        host=chosen.host if host is None else host,
+        port=chosen.port if port is None else port,
+        model_id=chosen.model_id if model is None else model,
+    )
+    settings.require_key_off_loopback()
+    words = phrases("galerne.cli", settings.language)
+    console = Console(highlight=False)
+
+    def announce(address: str) -> None:
+        console.print(f"[bold]Galerne[/]  {words['serving_at'].format(address=address)}")
+        console.print(f"  {words['serving_page']:<12} {address}/", style="dim")
+        console.print(f"  {words['serving_chain']:<12} {address}/chain", style="dim")
+        console.print(f"  {words['serving_api']:<12} {address}/v1", style="dim")
+        console.print(f"  {words['serving_stop']}", style="dim")
+
+    console.print(words["starting"], style="dim")
+    run_daemon(settings, announce=announce, simulate=simulate)

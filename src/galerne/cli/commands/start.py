@@ -1,0 +1,53 @@
+"""``galerne`` alone: this machine, what fits on it, then a chat; in a pipe, one answer and its receipt."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from galerne.cli.commands.run import ask, piped_text, talk
+from galerne.cli.house import Foundation, lay_foundation
+from galerne.cli.screen import advice_line, fit_table, machine_table, make_console
+from galerne.cli.settings import read_settings
+from galerne.clock import SystemClock
+from galerne.language import phrases
+from galerne.machine import describe, free_memory_bytes
+from galerne.models import library
+from galerne.perf import Advice, Fit, advise
+
+N_SHOWN = 4
+"""Fitting models shown at the start; `galerne fit` shows all."""
+
+
+def start() -> None:
+    """Introduce the machine, then talk."""
+    settings = read_settings(os.environ)
+    foundation = lay_foundation(settings, clock=SystemClock())
+    _introduce(foundation)
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
+        talk(settings)
+        return
+    words = phrases("galerne.cli", settings.language)
+    ask(settings, piped_text() or words["built_in_question"])
+
+
+def _introduce(foundation: Foundation) -> None:
+    settings, catalog = foundation.settings, foundation.catalog
+    machine = foundation.machine()
+    advice = advise(catalog, machine, free_bytes=float(free_memory_bytes()))
+    console = make_console()
+    console.print(machine_table(describe(machine), language=settings.language))
+    console.print(fit_table(_most_interesting(advice), advice, language=settings.language))
+    console.print(advice_line(advice, language=settings.language))
+    words = phrases("galerne.cli", settings.language)
+    installed = ", ".join(file.model_id for file in library(settings.models_folder).files)
+    note = words["built_in_note"].format(models=installed, folder=settings.models_folder)
+    console.print(note + "\n", style="dim", markup=False, soft_wrap=True)
+
+
+def _most_interesting(advice: Advice) -> list[Fit]:
+    """The recommended model, the largest others that fit, and the first that does not."""
+    fitting = [fit for fit in advice.fits if fit.fits][-N_SHOWN:]
+    if advice.recommended and advice.recommended not in fitting:
+        fitting = [advice.recommended, *fitting[1:]]
+    return [*fitting, advice.next_larger] if advice.next_larger else fitting

@@ -1,0 +1,124 @@
+"""``galerne usage``: the receipts summed, and the proof that they add up to the meter."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rich.console import Console
+
+from galerne.chat.figures import quantity
+from galerne.cli.screen import make_console, plain_table, print_json
+from galerne.cli.settings import read_settings
+from galerne.errors import InvalidRequest
+from galerne.language import Language, phrases
+from galerne.ledger import Ledger, UsageReport, UsageRow, total_row
+from galerne.storage import sqlite_url
+
+GROUPS = ("model", "day", "total")
+
+
+def usage(*, group_by: str, as_json: bool) -> None:
+    """Sum the ledger.
+
+    Raises:
+        InvalidRequest: there is no such grouping.
+        StoreUnreachable: the ledger does not open.
+    """
+    if group_by not in GROUPS:
+        raise InvalidRequest(path="--by", problem=f"one of {', '.join(GROUPS)}, not {group_by!r}")
+    settings = read_settings(os.environ)
+    ledger = Ledger.open(sqlite_url(settings.ledger_path))
+    try:
+        report = ledger.usage(group_by)
+    finally:
+        ledger.close()
+    if as_json:
+        print_json(_document(report))
+        return
+    _print(report, make_console(), settings.language)
+
+
+def _document(report: UsageReport) -> dict[str, Any]:
+    return {
+        "group_by": report.group_by,
+        "rows": [_row_document(row) for row in (*report.rows, total_row(report))],
+        "accounts_uj": {
+            "answers": report.accounts.answers_uj,
+            "idle": report.accounts.idle_uj,
+            "loading": report.accounts.loading_uj,
+            "foreign": report.accounts.foreign_uj,
+            "unattributed": report.accounts.unattributed_uj,
+            "meter": report.accounts.meter_uj,
+        },
+        "adds_up": report.adds_up,
+    }
+
+
+def _row_document(row: UsageRow) -> dict[str, Any]:
+    return {
+        "group": row.group,
+        "n_answers": row.n_answers,
+        "n_provisional": row.n_provisional,
+        "prompt_tokens": row.prompt_tokens,
+        "cached_tokens": row.cached_tokens,
+        "new_tokens": row.new_tokens,
+        "active_j": row.active_j,
+        "full_j": row.full_j,
+        "use_co2_g": row.impact.use_co2_g,
+        "embodied_co2_g": row.impact.embodied_co2_g,
+        "site_water_l": row.impact.site_water_l,
+        "grid_water_l": row.impact.grid_water_l,
+        "cost_eur": row.impact.cost_eur,
+    }
+
+
+def _print(report: UsageReport, console: Console, language: Language) -> None:
+    words = phrases("galerne.cli", language)
+    if not report.rows:
+        console.print(words["no_answers"])
+        return
+    table = plain_table(
+        words.get(report.group_by, report.group_by),
+        words["answers"], words["tokens_in"], words["tokens_out"], words["active"], words["full"],
+        words["co2e"], words["water"], words["cost"], title=words["usage_title"],
+    )  # fmt: skip
+    for row in report.rows:
+        table.add_row(*_cells(row, language))
+    if len(report.rows) > 1:
+        table.add_section()
+        table.add_row(*_cells(total_row(report), language), style="bold")
+    console.print(table)
+    _print_accounts(report, console, language)
+
+
+def _cells(row: UsageRow, language: Language) -> tuple[str, ...]:
+    co2_g = row.impact.use_co2_g + row.impact.embodied_co2_g
+    water_l = row.impact.site_water_l + row.impact.grid_water_l
+    cost = "–" if row.impact.cost_eur is None else str(quantity(row.impact.cost_eur, "€", language=language))
+    return (
+        row.group,
+        str(row.n_answers),
+        str(row.prompt_tokens),
+        str(row.new_tokens),
+        str(quantity(row.active_j, "J", language=language)),
+        str(quantity(row.full_j, "J", language=language)),
+        str(quantity(co2_g, "g", language=language)),
+        str(quantity(water_l, "L", language=language)),
+        cost,
+    )
+
+
+def _print_accounts(report: UsageReport, console: Console, language: Language) -> None:
+    words = phrases("galerne.cli", language)
+    table = plain_table(words["account"], words["energy"], title=words["accounts_title"])
+    joules = report.accounts.joules()
+    for name, energy_j in joules.items():
+        if name == "meter":
+            table.add_section()
+        table.add_row(words[f"account_{name}"], str(quantity(energy_j, "J", language=language)))
+    console.print(table)
+    verdict = "adds_up" if report.adds_up else "does_not_add_up"
+    console.print(words[verdict], style="green" if report.adds_up else "bold red")
+    if any(row.n_provisional for row in report.rows):
+        console.print(words["still_open"], style="dim")

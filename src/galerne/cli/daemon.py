@@ -1,0 +1,164 @@
+"""One daemon per data folder: run it here, host it for as long as a command lasts, or attach to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from galerne.cli.house import Foundation, lay_foundation, open_house
+from galerne.cli.settings import Settings
+from galerne.clock import SystemClock
+from galerne.errors import GalerneError, PortInUse
+from galerne.storage import DataFolderLock, read_daemon
+
+SHUTDOWN_S = 5
+"""How long answers in flight may take to end when the daemon is told to stop."""
+
+
+def run_daemon(settings: Settings, *, announce: Callable[[str], None], simulate: str | None = None) -> None:
+    """Serve in the foreground until Ctrl-C or SIGTERM, then end cleanly.
+
+    Args:
+        settings: what the user chose.
+        announce: called with the address once requests are answered.
+        simulate: id of a catalogue system to simulate.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(settings, ready=announce, simulate=simulate))
+
+
+@contextlib.contextmanager
+def attach_or_host(settings: Settings) -> Iterator[str]:
+    """The address of the folder's daemon; without one, host it on a free port until the block ends."""
+    running = read_daemon(settings.home)
+    if running and running.address:
+        yield running.address
+        return
+    with _host(settings) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _host(settings: Settings) -> Iterator[str]:
+    hosted = _HostedDaemon(settings)
+    try:
+        yield hosted.start()
+    finally:
+        hosted.stop()
+
+
+async def _serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None],
+    simulate: str | None = None,
+    stopping: asyncio.Event | None = None,
+) -> None:
+    with DataFolderLock(settings.home) as lock, _listen(settings.host, settings.port) as listener:
+        address = _address_of(listener, settings.host)
+        foundation: Foundation = lay_foundation(settings, clock=SystemClock())
+        async with open_house(foundation, base_url=_own_address(listener), simulate=simulate) as app:
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    app,
+                    log_level="warning",
+                    access_log=False,
+                    lifespan="off",
+                    timeout_graceful_shutdown=SHUTDOWN_S,
+                    server_header=False,
+                )
+            )
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            while not server.started and not serving.done():
+                await asyncio.sleep(0.005)
+            lock.announce(address)
+            ready(address)
+            if stopping is not None:
+                await asyncio.wait(
+                    {serving, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED
+                )
+                server.should_exit = True
+            await serving
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything heavy is loaded.
+
+    Raises:
+        PortInUse: something else has it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host.strip("[]"), port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        if error.errno in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
+            raise PortInUse(host=host, port=port) from error
+        raise
+    return listener
+
+
+def _address_of(listener: socket.socket, host: str) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listener.getsockname()[1]}"
+
+
+def _own_address(listener: socket.socket) -> str:
+    """How we reach ourselves, whatever the address others use."""
+    host, port = listener.getsockname()[:2]
+    own_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{own_host}:{port}"
+
+
+class _HostedDaemon:
+    """A daemon in a thread of this process, on a free loopback port, for one command's lifetime."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = dataclasses.replace(settings, host="127.0.0.1", port=0)
+        self._is_ready = threading.Event()
+        self._address = ""
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="galerne-daemon", daemon=True)
+
+    def start(self) -> str:
+        """Start and wait; a failure to start is raised here."""
+        self._thread.start()
+        self._is_ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self._address
+
+    def stop(self) -> None:
+        """End it and wait until nothing is left behind."""
+        if self._loop and self._stopping and self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except (GalerneError, OSError) as error:
+            self._failure = error
+        finally:
+            self._is_ready.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        await _serve(self._settings, ready=self._note_ready, stopping=self._stopping)
+
+    def _note_ready(self, address: str) -> None:
+        self._address = address
+        self._is_ready.set()

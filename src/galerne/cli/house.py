@@ -1,0 +1,231 @@
+"""The composition root: the one place where settings become parts, wired together."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from galerne import __version__
+from galerne.api import Services, create_app, hash_key
+from galerne.catalog import Catalog, Machine
+from galerne.chat.client import ApiClient
+from galerne.chat.store import open_conversations
+from galerne.chat.web import create_web
+from galerne.cli.nodes import PoweredNode, local_node, simulated_node
+from galerne.cli.settings import Settings
+from galerne.clock import Clock
+from galerne.energy import FacilityFactors
+from galerne.errors import UnknownModel
+from galerne.fleet import ChainObserver, Gateway, Router, Surroundings, Throughput
+from galerne.grid import GridSignal, annual_signal, direct_profile_g_per_kwh
+from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
+from galerne.machine.host import free_memory_bytes
+from galerne.machine.meter import Meter, ModelledMeter, choose_meter
+from galerne.machine.probe import probe_machine
+from galerne.models import BUILTIN_MODEL_ID, library
+from galerne.perf import Fit, advise
+from galerne.site import plan_site, plan_to_json, read_scenario
+from galerne.storage import sqlite_url
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Foundation:
+    """What every command may need, without a daemon: the settings, the facts and this machine."""
+
+    settings: Settings
+    catalog: Catalog
+    clock: Clock
+
+    def machine(self) -> Machine:
+        """This computer; measured once, then remembered."""
+        return probe_machine(self.catalog, cache_folder=self.settings.home, clock=self.clock)
+
+    def grid(self) -> GridSignal:
+        """The electricity of this machine's zone, now."""
+        return annual_signal(
+            self.catalog,
+            self.settings.zone,
+            self.clock.now_at(),
+            eur_per_kwh=self.settings.price_eur_per_kwh,
+        )
+
+    def facility(self) -> FacilityFactors:
+        """What the place adds."""
+        return FacilityFactors(
+            pue_ratio=self.settings.pue_ratio,
+            onsite_water_l_per_kwh=self.settings.onsite_water_l_per_kwh,
+            source=self.settings.place_source,
+        )
+
+
+def lay_foundation(settings: Settings, *, clock: Clock) -> Foundation:
+    """Settings and facts; nothing is measured or opened yet."""
+    return Foundation(settings=settings, catalog=Catalog(settings.catalog_folder), clock=clock)
+
+
+@contextlib.asynccontextmanager
+async def open_house(
+    foundation: Foundation, *, base_url: str, simulate: str | None = None
+) -> AsyncIterator[FastAPI]:
+    """Everything a daemon serves, from the meter to the page, for as long as the block lasts.
+
+    Args:
+        foundation: settings and facts.
+        base_url: where this daemon answers; the page is a client of it.
+        simulate: id of a catalogue system to simulate instead of running an engine.
+
+    Raises:
+        GalerneError: whatever does not open or start.
+    """
+    settings, clock = foundation.settings, foundation.clock
+    powered = _make_node(foundation, simulate=simulate)
+    with contextlib.ExitStack() as stack:
+        ledger = Ledger.open(sqlite_url(settings.ledger_path))
+        stack.callback(ledger.close)
+        meter = _make_meter(foundation, powered, simulated=simulate is not None)
+        stack.callback(meter.close)
+        accountant = _make_accountant(foundation, powered, meter, ledger)
+        stack.callback(accountant.close)
+        gateway = _make_gateway(foundation, powered, accountant, ledger, meter_method=meter.method)
+        conversations = open_conversations(sqlite_url(settings.chat_path), clock=clock)
+        stack.callback(conversations.close)
+        app = create_app(_make_services(foundation, powered, gateway, ledger))
+        web = create_web(ApiClient(base_url, key=settings.api_key), store=conversations, key=settings.api_key)
+        app.mount("/", web)
+        async with gateway, web.router.lifespan_context(web):
+            yield app
+
+
+def _make_node(foundation: Foundation, *, simulate: str | None) -> PoweredNode:
+    settings, catalog, clock = foundation.settings, foundation.catalog, foundation.clock
+    machine = foundation.machine()
+    if simulate is None:
+        file = library(settings.models_folder).find(settings.model_id)
+        return local_node(catalog, machine, file, context_tokens=settings.context_tokens, clock=clock)
+    model_id = settings.model_id
+    if model_id == BUILTIN_MODEL_ID:
+        raise UnknownModel(
+            model=f"{model_id} (to simulate, name a model with --model)", nearest="ministral-3-8b"
+        )
+    return simulated_node(catalog, machine, system_id=simulate, model_id=model_id, clock=clock)
+
+
+def _make_meter(foundation: Foundation, powered: PoweredNode, *, simulated: bool) -> Meter:
+    machine, clock = powered.machine, foundation.clock
+    if simulated:
+        return ModelledMeter(active_j=powered.active_j, idle_w=machine.idle_w, clock=clock)
+    return choose_meter(clock=clock, active_j=powered.active_j, idle_w=machine.idle_w)
+
+
+def _make_accountant(
+    foundation: Foundation, powered: PoweredNode, meter: Meter, ledger: Ledger
+) -> Accountant:
+    machine = powered.machine
+    interval_ratio = _interval_ratio(foundation.catalog, machine, meter)
+    return Accountant(
+        node_id=powered.node.node_id,
+        meter=meter,
+        idle_w=machine.idle_w,
+        clock=foundation.clock,
+        ledger=ledger,
+        factors=lambda: _freeze_factors(foundation, machine, interval_ratio),
+    )
+
+
+def _interval_ratio(catalog: Catalog, machine: Machine, meter: Meter) -> tuple[float, float]:
+    """How far the energy may be off: the host row's own range where it is modelled, else the meter's."""
+    if meter.method == "modelled":
+        spread = machine.host.spread.get("busy_core_w")
+        return spread.relative if spread else (0.5, 2.0)
+    return catalog.facts["component-meter-error"].spread["value"].relative
+
+
+def _freeze_factors(foundation: Foundation, machine: Machine, interval_ratio: tuple[float, float]) -> Factors:
+    grid = foundation.grid()
+    host = machine.host
+    return Factors(
+        place=foundation.settings.place,
+        facility=foundation.facility(),
+        grid=GridFactors(
+            zone=grid.zone,
+            g_per_kwh=grid.g_per_kwh,
+            l_per_kwh=grid.l_per_kwh,
+            eur_per_kwh=grid.eur_per_kwh,
+            basis=grid.basis,
+            kind=grid.kind,
+            year=grid.year,
+            sources=grid.sources,
+        ),
+        machine=MachineFactors(
+            embodied_g=machine.embodied_g,
+            life_years=host.life_years,
+            source=host.sources.get("embodied_core_g", host.sources.get("default", "")),
+        ),
+        interval_ratio=interval_ratio,
+    )
+
+
+def _make_gateway(
+    foundation: Foundation,
+    powered: PoweredNode,
+    accountant: Accountant,
+    ledger: Ledger,
+    *,
+    meter_method: str,
+) -> Gateway:
+    clock, catalog, settings = foundation.clock, foundation.catalog, foundation.settings
+    throughput = Throughput(clock=clock)
+    surroundings = Surroundings(
+        catalog=catalog,
+        machine=powered.machine,
+        meter_method=meter_method,
+        place=settings.place,
+        facility=foundation.facility(),
+        grid=foundation.grid,
+        direct_g_per_kwh=lambda: direct_profile_g_per_kwh(foundation.grid().zone, clock.now_at()),
+    )
+    return Gateway(
+        nodes=[powered.node],
+        router=Router(),
+        accountant=accountant,
+        clock=clock,
+        grid=foundation.grid,
+        facility=foundation.facility(),
+        throughput=throughput,
+        observer=ChainObserver(
+            surroundings=surroundings,
+            accountant=accountant,
+            ledger=ledger,
+            clock=clock,
+            throughput=throughput,
+        ),
+    )
+
+
+def _make_services(
+    foundation: Foundation, powered: PoweredNode, gateway: Gateway, ledger: Ledger
+) -> Services:
+    settings, catalog = foundation.settings, foundation.catalog
+
+    def fits() -> tuple[Fit, ...]:
+        return advise(catalog, powered.machine, free_bytes=free_memory_bytes()).fits
+
+    def plan(scenario: str) -> Mapping[str, Any]:
+        return plan_to_json(plan_site(read_scenario(scenario), catalog=catalog))
+
+    return Services(
+        gateway=gateway,
+        ledger=ledger,
+        catalog=catalog,
+        version=__version__,
+        clock=foundation.clock,
+        language=settings.language,
+        api_key_hash=hash_key(settings.api_key) if settings.api_key else None,
+        allowed_hosts=("localhost", settings.host),
+        fit=fits,
+        plan_site=plan,
+    )

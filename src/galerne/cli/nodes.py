@@ -1,0 +1,158 @@
+"""Makes the node that answers: a real engine here, or a simulated one on a machine of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from galerne.catalog import Catalog, Machine
+from galerne.clock import Clock
+from galerne.engines import LlamaEngine, LlamaSettings, SimulatedEngine
+from galerne.fleet import Node
+from galerne.generation import GenerationRequest
+from galerne.models import ModelFile
+from galerne.perf import BatchShape, ServingPlan, predict_step, serving_plan, step_weights
+
+LOCAL_NODE = "local"
+N_SLOTS = 4
+SIMULATED_FORMAT = "fp8"
+SIMULATED_SLOTS = 64
+SIMULATED_ALIASES = ("default",)
+PREFIX_SIMULATED = "Simulated"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoweredNode:
+    """A node, and what its work adds to the machine's idle energy, for the modelled meter.
+
+    Attributes:
+        active_j: joules above idle since the start.
+    """
+
+    node: Node
+    machine: Machine
+    active_j: Callable[[], float]
+
+
+def local_node(
+    catalog: Catalog, machine: Machine, file: ModelFile, *, context_tokens: int, clock: Clock
+) -> PoweredNode:
+    """llama.cpp with a model file on this machine."""
+    host_only = _without_accelerators(machine)
+    plan = serving_plan(
+        catalog,
+        file.spec,
+        file.weight_format,
+        host_only,
+        context_tokens=context_tokens,
+        max_sequences=N_SLOTS,
+    )
+    engine = LlamaEngine(
+        LlamaSettings(
+            model_id=file.model_id,
+            model_path=file.path,
+            context_tokens=plan.context_tokens,
+            n_slots=N_SLOTS,
+        ),
+        clock=clock,
+    )
+    node = Node(
+        node_id=LOCAL_NODE,
+        model_id=file.model_id,
+        model_name=file.spec.name,
+        engine=engine,
+        plan=plan,
+        weights=step_weights(plan),
+        aliases=("default",),
+        created_at=file.path.stat().st_mtime,
+    )
+    busy_core_w = machine.host.busy_core_w
+    return PoweredNode(node=node, machine=host_only, active_j=lambda: engine.processor_s() * busy_core_w)
+
+
+def _without_accelerators(machine: Machine) -> Machine:
+    """The host alone: the packaged engine computes on processors."""
+    return replace(machine, accelerators=()) if machine.accelerators else machine
+
+
+def simulated_node(
+    catalog: Catalog, this_machine: Machine, *, system_id: str, model_id: str, clock: Clock
+) -> PoweredNode:
+    """A simulated engine on a system of the catalogue, in the time and energy the shared model predicts.
+
+    Raises:
+        UnknownId: no such system or model.
+    """
+    machine = system_machine(catalog, this_machine, system_id=system_id)
+    model = catalog.models[model_id]
+    plan = serving_plan(
+        catalog,
+        model,
+        catalog.formats[SIMULATED_FORMAT],
+        machine,
+        max_sequences=SIMULATED_SLOTS,
+        tensor_parallel=len(machine.accelerators),
+    )
+    engine = SimulatedEngine(
+        model_id=model_id,
+        prefill_s=lambda prompt, cached, _: _step_s(plan, prompt_tokens=prompt, cached_tokens=cached),
+        decode_step_s=lambda n, context_tokens: _step_s(plan, n_sequences=n, context_tokens=context_tokens),
+        text_for=lambda request: _simulated_text(request, model.name, machine.name),
+        context_tokens=plan.context_tokens,
+        n_slots=SIMULATED_SLOTS,
+        clock=clock,
+    )
+    node = Node(
+        node_id=f"simulated-{system_id}",
+        model_id=model_id,
+        model_name=f"{PREFIX_SIMULATED} {model.name}",
+        engine=engine,
+        plan=plan,
+        weights=step_weights(plan),
+        aliases=SIMULATED_ALIASES,
+    )
+    middle = predict_step(plan, BatchShape(n_sequences=SIMULATED_SLOTS / 2.0, context_tokens=1024.0))
+    above_idle_w = max(float(middle.it_j) / float(middle.duration_s) - machine.idle_w, 0.0)
+    return PoweredNode(node=node, machine=machine, active_j=lambda: engine.processor_s() * above_idle_w)
+
+
+def system_machine(catalog: Catalog, this_machine: Machine, *, system_id: str) -> Machine:
+    """A machine made of a system's row: its accelerators, and its host's power at full load."""
+    system = catalog.systems[system_id]
+    accelerator = catalog.accelerators[system.accelerator_id]
+    return Machine(
+        name=system.name,
+        host=this_machine.host,
+        n_cores=1,
+        memory_bytes=this_machine.memory_bytes,
+        memory_bytes_per_s=this_machine.memory_bytes_per_s,
+        peak_flop_per_s=this_machine.peak_flop_per_s,
+        accelerators=(accelerator,) * min(8, system.n_accelerators),
+        accelerator_host_w=system.host_busy_w * min(8, system.n_accelerators) / system.n_accelerators,
+        methods={"accelerators": "published"},
+    )
+
+
+def _step_s(
+    plan: ServingPlan,
+    *,
+    n_sequences: float = 1.0,
+    prompt_tokens: float = 0.0,
+    cached_tokens: float = 0.0,
+    context_tokens: float = 0.0,
+) -> float:
+    batch = BatchShape(
+        n_sequences=float(n_sequences),
+        prompt_tokens=float(prompt_tokens),
+        cached_tokens=float(cached_tokens),
+        context_tokens=float(context_tokens),
+    )
+    return float(predict_step(plan, batch).duration_s)
+
+
+def _simulated_text(request: GenerationRequest, model_name: str, machine_name: str) -> str:
+    return (
+        f"This is a simulated answer: no model has run. It comes at the pace at which {model_name} would "
+        f"write it on one {machine_name}, by the shared model of performance, to a question of "
+        f"{request.n_characters()} characters. Its energy is modelled in the same way."
+    )

@@ -1,0 +1,124 @@
+"""How commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from galerne.chat.figures import NARROW_SPACE, decimal, number, quantity
+from galerne.language import Language, phrases
+from galerne.machine import MachineReport
+from galerne.perf import Advice, Fit
+
+METHOD_STYLES = {"measured": "green", "published": "cyan", "derived": "cyan"}
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def plain_table(*columns: str, title: str | None = None, numeric_from: int = 1) -> Table:
+    """A table in the house style: rules only where they help; numbers right-aligned."""
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(
+            column, justify="right" if position >= numeric_from else "left", no_wrap=position > 0
+        )
+    return table
+
+
+def method_label(method: str, language: Language) -> Text:
+    """How a number was had, in one word."""
+    words = phrases("galerne.cli", language)
+    return Text(words.get(f"method_{method}", method), style=METHOD_STYLES.get(method, "yellow"))
+
+
+def machine_table(report: MachineReport, *, language: Language) -> Table:
+    """This machine, each line with how it was had."""
+    words, labels = phrases("galerne.cli", language), phrases("galerne.machine", language)
+    table = Table(box=box.SIMPLE_HEAD, title=words["machine"], title_justify="left", title_style="bold")
+    table.pad_edge = False
+    for column in ("", "", words["method"]):
+        table.add_column(column)
+    for row in report.rows:
+        value = row.value if isinstance(row.value, str) else str(_measured(row.value, row.unit, language))
+        table.add_row(labels[row.key], value, method_label(row.method, language))
+    return table
+
+
+def _measured(value: float, unit: str, language: Language) -> str:
+    if not unit:
+        return decimal(value, language=language, decimals=0)
+    return str(quantity(value, unit, language=language))
+
+
+def fit_table(fits: Sequence[Fit], advice: Advice, *, language: Language) -> Table:
+    """What fits, how fast, and what a token costs; everything here is modelled."""
+    words = phrases("galerne.cli", language)
+    table = plain_table(
+        *(words[key] for key in ("model", "format", "memory", "first_token", "speed", "energy", "fits")),
+        numeric_from=2,
+        title=words["what_fits"],
+    )
+    for fit in fits:
+        style = "bold" if fit is advice.recommended else ("" if fit.fits else "dim")
+        table.add_row(
+            fit.plan.model.name,
+            fit.plan.format.id,
+            str(quantity(fit.needed_bytes, "B", language=language)),
+            str(quantity(fit.first_token_s, "s", language=language, digits=2)),
+            f"{number(fit.tokens_per_s, language=language, digits=2)}{NARROW_SPACE}tok/s",
+            f"{number(fit.j_per_token, language=language, digits=2)}{NARROW_SPACE}J/tok",
+            _verdict(fit, advice, language),
+            style=style,
+        )
+    return table
+
+
+def _verdict(fit: Fit, advice: Advice, language: Language) -> str:
+    words = phrases("galerne.cli", language)
+    if fit is advice.recommended:
+        return words["recommended"]
+    if fit.fits:
+        return words["yes"]
+    missing = quantity(-fit.headroom_bytes, "B", language=language)
+    return words["missing"].format(missing=missing)
+
+
+def advice_line(advice: Advice, *, language: Language) -> str:
+    """One sentence on which model to take, and what more memory would allow."""
+    words = phrases("galerne.cli", language)
+    lines = []
+    if advice.recommended:
+        model = advice.recommended.plan.model
+        low, high = 1 - advice.recommended.error_ratio, 1 + advice.recommended.error_ratio
+        speed = advice.recommended.tokens_per_s
+        lines.append(
+            words["recommendation"].format(
+                model=model.name,
+                low=number(speed * low, language=language, digits=2),
+                high=number(speed * high, language=language, digits=2),
+                licence=model.licence,
+            )
+        )
+        if not model.commercial_use:
+            lines.append(words["not_commercial"].format(licence=model.licence))
+    if advice.next_larger:
+        missing = quantity(-advice.next_larger.headroom_bytes, "B", language=language)
+        lines.append(words["with_more"].format(missing=missing, model=advice.next_larger.plan.model.name))
+    return "\n".join(lines)
+
+
+def make_console() -> Console:
+    """The console of this process; plain in a pipe, where lines are never cut to a width."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 110
+    return console

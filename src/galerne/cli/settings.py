@@ -1,0 +1,144 @@
+"""Everything that can be set, read once. No other part of Galerne looks at the environment.
+
+Each setting is an environment variable, its name and meaning in ``SETTINGS``; the reference is made from it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from galerne.errors import InvalidRequest
+from galerne.language import Language, environment_language
+
+SETTINGS: Mapping[str, str] = {
+    "GALERNE_HOME": "Folder of the ledger, conversations and models (default: the user's data folder).",
+    "GALERNE_CATALOG": "Folder whose tables overlay the packaged catalogue, row by row.",
+    "GALERNE_MODELS": "Folder of GGUF model files (default: models in GALERNE_HOME).",
+    "GALERNE_MODEL": "Model to serve when none is named (default: galerne-mini).",
+    "GALERNE_ZONE": "Grid zone of this machine (default: FR). It is never guessed.",
+    "GALERNE_PRICE_EUR_PER_KWH": "What you pay for electricity (default: the zone's industrial price).",
+    "GALERNE_PLACE": "Name of the place this machine stands in (default: home).",
+    "GALERNE_PUE_RATIO": "Power usage effectiveness of that place (default: 1, nothing added at home).",
+    "GALERNE_WATER_L_PER_KWH": "Water evaporated on site per kWh of IT energy (default: 0 at home).",
+    "GALERNE_HOST": "Address the daemon listens on (default: 127.0.0.1).",
+    "GALERNE_PORT": "Port the daemon listens on (default: 4747).",
+    "GALERNE_API_KEY": "Key that clients must send; required on any address but loopback.",
+    "GALERNE_CONTEXT_TOKENS": "Context of one conversation (default: the model's own, at most 8192).",
+    "GALERNE_LANGUAGE": "en or fr (default: by the terminal's locale).",
+}
+"""Every environment variable Galerne reads, and what it means."""
+
+DEFAULT_PORT = 4747
+DEFAULT_ZONE = "FR"
+MAX_DEFAULT_CONTEXT_TOKENS = 8192
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What the user chose.
+
+    Attributes:
+        price_eur_per_kwh: None for the zone's own.
+        place_source: source key of the place's factors: the user's word, or that nothing is added at home.
+    """
+
+    home: Path
+    models_folder: Path
+    catalog_folder: Path | None
+    model_id: str
+    zone: str
+    price_eur_per_kwh: float | None
+    place: str
+    pue_ratio: float
+    onsite_water_l_per_kwh: float
+    place_source: str
+    host: str
+    port: int
+    api_key: str | None
+    context_tokens: int
+    language: Language
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger's database."""
+        return self.home / "ledger.db"
+
+    @property
+    def chat_path(self) -> Path:
+        """The conversations' database."""
+        return self.home / "chat.db"
+
+    def require_key_off_loopback(self) -> None:
+        """Refuse to serve others without a key.
+
+        Raises:
+            InvalidRequest: the address can be reached from elsewhere and no key is set.
+        """
+        if self.api_key or is_loopback(self.host):
+            return
+        raise InvalidRequest(
+            path="GALERNE_API_KEY", problem=f"serving on {self.host} needs a key, so that only yours may ask"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer can reach the address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings; a value that does not parse stops the program.
+
+    Raises:
+        InvalidRequest: names the variable and what is wrong with it.
+    """
+    home = Path(environ.get("GALERNE_HOME") or platformdirs.user_data_dir("galerne", appauthor=False))
+    own_place = "GALERNE_PUE_RATIO" in environ or "GALERNE_WATER_L_PER_KWH" in environ
+    return Settings(
+        home=home.expanduser().absolute(),
+        models_folder=Path(environ.get("GALERNE_MODELS") or home / "models").expanduser().absolute(),
+        catalog_folder=_folder(environ, "GALERNE_CATALOG"),
+        model_id=environ.get("GALERNE_MODEL") or "galerne-mini",
+        zone=environ.get("GALERNE_ZONE") or DEFAULT_ZONE,
+        price_eur_per_kwh=_number(environ, "GALERNE_PRICE_EUR_PER_KWH", None, least=0.0),
+        place=environ.get("GALERNE_PLACE") or "home",
+        pue_ratio=_number(environ, "GALERNE_PUE_RATIO", 1.0, least=1.0) or 1.0,
+        onsite_water_l_per_kwh=_number(environ, "GALERNE_WATER_L_PER_KWH", 0.0, least=0.0) or 0.0,
+        place_source="user-place" if own_place else "galerne-home",
+        host=environ.get("GALERNE_HOST") or "127.0.0.1",
+        port=int(_number(environ, "GALERNE_PORT", DEFAULT_PORT, least=0.0, most=65535.0) or 0),
+        api_key=environ.get("GALERNE_API_KEY") or None,
+        context_tokens=int(
+            _number(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256.0) or 0
+        ),
+        language=environment_language(environ),
+    )
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _number(
+    environ: Mapping[str, str], name: str, default: float | None, *, least: float, most: float = math.inf
+) -> float | None:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise InvalidRequest(path=name, problem=f"{text!r} is not a number") from error
+    if not least <= value <= most or not math.isfinite(value):
+        raise InvalidRequest(path=name, problem=f"{text} is not between {least:g} and {most:g}")
+    return value

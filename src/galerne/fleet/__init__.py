@@ -1,0 +1,37 @@
+"""Nodes, the router with its policies, and the gateway a message passes through."""
+
+from galerne.fleet.chain import (
+    ChainObserver,
+    ChainView,
+    EngineView,
+    GridView,
+    MachineView,
+    PlaceView,
+    Surroundings,
+)
+from galerne.fleet.gateway import Gateway, GatewayEvent
+from galerne.fleet.records import Delivered, Expectation, GatewayStatus, Node, RouteDecision, ServedModel
+from galerne.fleet.router import POLICIES, Router, expect
+from galerne.fleet.throughput import Throughput
+
+__all__ = [
+    "POLICIES",
+    "ChainObserver",
+    "ChainView",
+    "Delivered",
+    "EngineView",
+    "Expectation",
+    "Gateway",
+    "GatewayEvent",
+    "GatewayStatus",
+    "GridView",
+    "MachineView",
+    "Node",
+    "PlaceView",
+    "RouteDecision",
+    "Router",
+    "ServedModel",
+    "Surroundings",
+    "Throughput",
+    "expect",
+]

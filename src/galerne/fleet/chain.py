@@ -1,0 +1,220 @@
+"""The chain at one moment: grid, place, machine, engine, last answer. One view, for every screen.
+
+Each number keeps its method and its source, so that a screen can always say where it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from galerne.catalog import Catalog, Machine
+from galerne.clock import Clock
+from galerne.energy import FacilityFactors
+from galerne.engines import EngineKind
+from galerne.fleet.records import Node
+from galerne.fleet.throughput import Throughput
+from galerne.grid import GridSignal
+from galerne.ledger import Accountant, Ledger, Receipt
+from galerne.perf import BatchShape, predict_step
+
+PROBE_CONTEXT_TOKENS = 256.0
+"""Context at which the expected speed is given: a short conversation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GridView:
+    """Where the electricity comes from.
+
+    Attributes:
+        direct_g_per_kwh: emissions of what burns at this hour, where a profile is known.
+    """
+
+    zone: str
+    zone_name: str
+    g_per_kwh: float
+    direct_g_per_kwh: float | None
+    l_per_kwh: float
+    eur_per_kwh: float
+    kind: str
+    basis: str
+    year: int
+    method: str
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceView:
+    """What the building adds."""
+
+    name: str
+    pue_ratio: float
+    onsite_water_l_per_kwh: float
+    method: str
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MachineView:
+    """What the computer draws.
+
+    Attributes:
+        history_w: mean power of the last windows, oldest first.
+    """
+
+    name: str
+    n_cores: int
+    memory_bytes: int
+    power_w: float
+    idle_w: float
+    history_w: tuple[float, ...]
+    method: str
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineView:
+    """What the engine makes of it.
+
+    Attributes:
+        tokens_per_s: of the last window, all answers together.
+        expected_tokens_per_s: of one answer alone, by the shared model.
+    """
+
+    kind: str
+    state: str
+    model_id: str
+    n_active: int
+    n_slots: int
+    tokens_per_s: float
+    expected_tokens_per_s: float
+    history_tokens_per_s: tuple[float, ...]
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChainView:
+    """The whole chain at one moment.
+
+    Attributes:
+        accounts_j: where all the energy metered so far went, by account.
+        answer: the last one, with its latest revision; None before the first.
+    """
+
+    at: float
+    grid: GridView
+    place: PlaceView
+    machine: MachineView
+    engine: EngineView
+    accounts_j: Mapping[str, float]
+    answer: Receipt | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surroundings:
+    """What stands around the engines and changes slowly: zone, place and computer.
+
+    Attributes:
+        meter_method: how the machine's energy is had: ``measured``, ``derived`` or ``modelled``.
+        direct_g_per_kwh: emissions of what burns now in the zone, by a profile; None where none is known.
+    """
+
+    catalog: Catalog
+    machine: Machine
+    meter_method: str
+    place: str
+    facility: FacilityFactors
+    grid: Callable[[], GridSignal]
+    direct_g_per_kwh: Callable[[], float | None]
+
+
+class ChainObserver:
+    """Composes the view from the parts that know."""
+
+    def __init__(
+        self,
+        *,
+        surroundings: Surroundings,
+        accountant: Accountant,
+        ledger: Ledger,
+        clock: Clock,
+        throughput: Throughput,
+    ) -> None:
+        self._around = surroundings
+        self._accountant = accountant
+        self._ledger = ledger
+        self._clock = clock
+        self._throughput = throughput
+
+    def view(self, node: Node) -> ChainView:
+        """The chain through one node, now."""
+        return ChainView(
+            at=self._clock.now_at(),
+            grid=self._grid_view(),
+            place=self._place_view(),
+            machine=self._machine_view(),
+            engine=self._engine_view(node),
+            accounts_j=self._accountant.totals().joules(),
+            answer=self._ledger.latest_receipt(),
+        )
+
+    def _grid_view(self) -> GridView:
+        signal = self._around.grid()
+        return GridView(
+            zone=signal.zone,
+            zone_name=self._around.catalog.zones[signal.zone].name,
+            g_per_kwh=signal.g_per_kwh,
+            direct_g_per_kwh=self._around.direct_g_per_kwh(),
+            l_per_kwh=signal.l_per_kwh,
+            eur_per_kwh=signal.eur_per_kwh,
+            kind=signal.kind,
+            basis=signal.basis,
+            year=signal.year,
+            method=self._around.catalog.sources[signal.sources["g_per_kwh"]].quality,
+            sources=signal.sources,
+        )
+
+    def _place_view(self) -> PlaceView:
+        facility = self._around.facility
+        return PlaceView(
+            name=self._around.place,
+            pue_ratio=float(facility.pue_ratio),
+            onsite_water_l_per_kwh=float(facility.onsite_water_l_per_kwh),
+            method=self._around.catalog.sources[facility.source].quality,
+            sources={"pue_ratio": facility.source, "onsite_water_l_per_kwh": facility.source},
+        )
+
+    def _machine_view(self) -> MachineView:
+        machine = self._around.machine
+        history_w = tuple(self._accountant.recent_power_w())
+        host_sources = machine.host.sources
+        default = host_sources.get("default", "")
+        return MachineView(
+            name=machine.name,
+            n_cores=machine.n_cores,
+            memory_bytes=machine.memory_bytes,
+            power_w=history_w[-1] if history_w else machine.idle_w,
+            idle_w=machine.idle_w,
+            history_w=history_w,
+            method=self._around.meter_method,
+            sources={
+                "power_w": host_sources.get("busy_core_w", default),
+                "idle_w": host_sources.get("idle_core_w", default),
+            },
+        )
+
+    def _engine_view(self, node: Node) -> EngineView:
+        status = node.engine.status()
+        history_tokens_per_s = self._throughput.history_tokens_per_s()
+        alone = predict_step(node.plan, BatchShape(n_sequences=1.0, context_tokens=PROBE_CONTEXT_TOKENS))
+        return EngineView(
+            kind=str(status.kind),
+            state=str(status.state),
+            model_id=node.model_id,
+            n_active=status.n_active,
+            n_slots=status.n_slots,
+            tokens_per_s=history_tokens_per_s[-1] if history_tokens_per_s else 0.0,
+            expected_tokens_per_s=1.0 / float(alone.duration_s),
+            history_tokens_per_s=history_tokens_per_s,
+            method="modelled" if status.kind is EngineKind.SIMULATED else "measured",
+        )

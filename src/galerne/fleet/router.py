@@ -1,0 +1,105 @@
+"""Chooses the node for a request by what the shared model expects of each.
+
+A policy is a figure of merit on an expectation, smaller being better. The same policies will serve the
+simulator, so that what is planned is what runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from galerne.energy import EnergySplit, FacilityFactors, electricity_eur, use_co2_g
+from galerne.errors import NoNode, UnknownModel
+from galerne.fleet.records import Expectation, Node, RouteDecision
+from galerne.generation import GenerationRequest
+from galerne.grid import GridSignal
+from galerne.perf import BatchShape, predict_step
+
+Policy: TypeAlias = Callable[[Expectation], float]
+
+POLICIES: Mapping[str, Policy] = MappingProxyType(
+    {
+        "fastest": lambda expectation: expectation.total_s,
+        "frugal": lambda expectation: expectation.it_j,
+        "greenest": lambda expectation: expectation.co2_g,
+        "cheapest": lambda expectation: expectation.cost_eur,
+    }
+)
+"""Figures of merit by name."""
+
+
+def expect(
+    node: Node, request: GenerationRequest, *, grid: GridSignal, facility: FacilityFactors
+) -> Expectation:
+    """What an answer to this request is expected to take on this node as busy as it is now."""
+    prompt_tokens = node.expected_prompt_tokens(request.n_characters())
+    new_tokens = node.expected_new_tokens(request.sampling.max_new_tokens)
+    status = node.engine.status()
+    n_together = float(min(status.n_active + 1, status.n_slots))
+    n_rounds_waiting = max(0, status.n_active + 1 - status.n_slots) / status.n_slots
+    prefill = predict_step(node.plan, BatchShape(n_sequences=1.0, prompt_tokens=prompt_tokens))
+    middle_tokens = prompt_tokens + new_tokens / 2.0
+    decode = predict_step(node.plan, BatchShape(n_sequences=n_together, context_tokens=middle_tokens))
+    answer_s = float(prefill.duration_s) + new_tokens * float(decode.duration_s)
+    split = EnergySplit(
+        accelerator_j=prefill.accelerator_j + new_tokens * decode.accelerator_j / n_together,
+        host_j=prefill.host_j + new_tokens * decode.host_j / n_together,
+    )
+    return Expectation(
+        first_token_s=n_rounds_waiting * answer_s + float(prefill.duration_s),
+        total_s=(1.0 + n_rounds_waiting) * answer_s,
+        tokens_per_s=1.0 / float(decode.duration_s),
+        it_j=float(split.it_j),
+        co2_g=float(use_co2_g(split, facility, g_per_kwh=grid.g_per_kwh)),
+        cost_eur=float(electricity_eur(split, facility, eur_per_kwh=grid.eur_per_kwh)),
+    )
+
+
+class Router:
+    """Picks a node under one policy."""
+
+    def __init__(self, *, policy: str = "fastest") -> None:
+        self.policy = policy
+        self._merit = POLICIES[policy]
+
+    def choose(
+        self,
+        request: GenerationRequest,
+        nodes: Iterable[Node],
+        *,
+        grid: GridSignal,
+        facility: FacilityFactors,
+    ) -> RouteDecision:
+        """The node of least merit among those that can serve.
+
+        Raises:
+            UnknownModel: no node serves a model of that name.
+            NoNode: nodes serve it, and none is ready; with the reason for each.
+        """
+        candidates = list(nodes)
+        if not any(node.answers_to(request.model_id) for node in candidates):
+            raise _unknown_model(request.model_id, candidates)
+        rejected: dict[str, str] = {}
+        expectations: list[tuple[float, Node, Expectation]] = []
+        for node in candidates:
+            state = node.engine.status().state
+            if not node.answers_to(request.model_id):
+                rejected[node.node_id] = f"serves {node.model_id}"
+            elif state != "ready":
+                rejected[node.node_id] = f"the engine is {state}"
+            else:
+                expectation = expect(node, request, grid=grid, facility=facility)
+                expectations.append((self._merit(expectation), node, expectation))
+        if not expectations:
+            raise NoNode(rejected=rejected)
+        _, node, expectation = min(expectations, key=lambda entry: (entry[0], entry[1].node_id))
+        return RouteDecision(node=node, expectation=expectation, rejected=rejected, policy=self.policy)
+
+
+def _unknown_model(name: str, nodes: Iterable[Node]) -> UnknownModel:
+    known = [known_name for node in nodes for known_name in (node.model_id, *node.aliases)]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return UnknownModel(model=name, nearest=near[0] if near else None)
