@@ -10,11 +10,9 @@ from galerne.machine.meter import (
     Meter,
     MeterReading,
     ModelledMeter,
-    ProcessorTime,
     RaplMeter,
     ReplayMeter,
     choose_meter,
-    processor_s_of,
     window_between,
 )
 from galerne.machine.probe import probe_machine
@@ -27,7 +25,6 @@ __all__ = [
     "MeterReading",
     "ModelledMeter",
     "PowerSensor",
-    "ProcessorTime",
     "RaplMeter",
     "ReplayMeter",
     "ReportRow",
@@ -35,7 +32,6 @@ __all__ = [
     "describe",
     "free_memory_bytes",
     "probe_machine",
-    "processor_s_of",
     "read_host",
     "window_between",
 ]

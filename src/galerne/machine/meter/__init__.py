@@ -2,7 +2,6 @@
 
 from galerne.machine.meter.ladder import choose_meter
 from galerne.machine.meter.modelled import ModelledMeter
-from galerne.machine.meter.processor import ProcessorTime, processor_s_of
 from galerne.machine.meter.rapl import RaplMeter
 from galerne.machine.meter.records import METHODS, EnergyWindow, Meter, MeterReading, window_between
 from galerne.machine.meter.replay import ReplayMeter
@@ -13,10 +12,8 @@ __all__ = [
     "Meter",
     "MeterReading",
     "ModelledMeter",
-    "ProcessorTime",
     "RaplMeter",
     "ReplayMeter",
     "choose_meter",
-    "processor_s_of",
     "window_between",
 ]
