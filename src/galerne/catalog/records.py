@@ -124,6 +124,7 @@ class ModelSpec:
         n_active_parameters: weights a token passes through.
         context_tokens: longest context it was made for.
         n_dense_layers: leading layers without experts, in a mixture.
+        purpose: ``general``, or what it was trained for: ``code``, ``reasoning``, ``audio``, ...
     """
 
     id: str
@@ -154,6 +155,7 @@ class ModelSpec:
     qk_nope_head_dim: int = 0
     qk_rope_head_dim: int = 0
     v_head_dim: int = 0
+    purpose: str = "general"
     sources: Mapping[str, str] = field(default_factory=dict)
     spread: Mapping[str, Spread] = field(default_factory=dict)
 
