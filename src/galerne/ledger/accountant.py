@@ -25,6 +25,8 @@ ENTRY_S = 60.0
 """A quiet stretch is written as one account entry of this length; a final settlement writes at once."""
 
 N_RECENT = 60
+SHOWN_S = 0.5
+"""Shortest stretch whose mean power is shown."""
 
 
 class Accountant:
@@ -70,6 +72,7 @@ class Accountant:
         self._rest_uj = 0.0  # fraction of a microjoule that the last window's rounding left
         self._totals = Accounts()
         self._unwritten: list[SettledWindow] = []
+        self._shown_uj, self._shown_s = 0, 0.0
         self._recent_w: deque[float] = deque(maxlen=N_RECENT)
 
     def begin(self, request_id: str, model_id: str, weights: StepWeights) -> str:
@@ -122,9 +125,10 @@ class Accountant:
             again.
         """
         with self._lock:
+            factors, reading = self._factors(), self._meter.read()
             now_at, now_s = self._clock.now_at(), self._clock.monotonic_s()
             flight = self._windows.end(facts.request_id, facts.usage, now_s=now_s)
-            peek, _ = self._measure(self._meter.read(), now_s=now_s)
+            peek, _ = self._measure(reading, now_s=now_s)
             settlement = self._windows.expect(flight, peek, at=now_at)
             answer = Answer(
                 answer_id=flight.answer_id,
@@ -135,7 +139,7 @@ class Accountant:
                 usage=facts.usage,
                 finish_reason=facts.finish_reason,
                 at=now_at,
-                factors=self._factors(),
+                factors=factors,
             )
             events = Events(answers=[answer], settlements=[settlement])
             return self._writer.submit(events, receipt_of(answer, settlement))
@@ -191,10 +195,16 @@ class Accountant:
         reading = self._meter.read()
         energy, self._rest_uj = self._measure(reading, now_s=now_s)
         self._reading, self._opened_s = reading, now_s
-        if energy.duration_s > 0:
-            total_uj = energy.active_uj + energy.idle_uj
-            self._recent_w.append(from_microjoules(total_uj) / energy.duration_s)
+        self._show_power(energy)
         self._windows.close(energy, now_s=now_s, loading=self._n_loading > 0)
+
+    def _show_power(self, energy: WindowEnergy) -> None:
+        """Keep the mean power, over windows long enough for the meter to have moved."""
+        self._shown_uj += energy.active_uj + energy.idle_uj
+        self._shown_s += energy.duration_s
+        if self._shown_s >= SHOWN_S:
+            self._recent_w.append(from_microjoules(self._shown_uj) / self._shown_s)
+            self._shown_uj, self._shown_s = 0, 0.0
 
     def _measure(self, reading: tuple[MeterReading, ...], *, now_s: float) -> tuple[WindowEnergy, float]:
         """Energy of the open window until a reading, and what rounding to microjoules leaves of it."""

@@ -36,12 +36,14 @@ class Events:
     settlements: Sequence[Settlement] = ()
     entries: Sequence[AccountEntry] = ()
 
-    def __add__(self, other: Events) -> Events:
-        """Both, in order."""
-        return Events(
-            answers=(*self.answers, *other.answers),
-            settlements=(*self.settlements, *other.settlements),
-            entries=(*self.entries, *other.entries),
+    @classmethod
+    def joined(cls, parts: Iterable[Events]) -> Self:
+        """All of them, in order, to be written together."""
+        listed = list(parts)
+        return cls(
+            answers=[answer for part in listed for answer in part.answers],
+            settlements=[settlement for part in listed for settlement in part.settlements],
+            entries=[entry for part in listed for entry in part.entries],
         )
 
 

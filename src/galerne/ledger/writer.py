@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from galerne.errors import GalerneError, StoreUnreachable
+from galerne.errors import StoreUnreachable
 from galerne.ledger.store import Events, Ledger
 
 T = TypeVar("T")
@@ -20,19 +20,27 @@ class _Item:
     future: Future[Any]
     result: Any
 
+    def succeed(self) -> None:
+        if not self.future.done():
+            self.future.set_result(self.result)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
 
 class LedgerWriter:
     """Group commit: a disk flush serves all who wait for it.
 
-    Events that could not be written are kept, in order, and tried again: their promise fails with
-    ``StoreUnreachable`` so that nobody takes them for durable, but no energy is lost when the database is
-    back. Writing an event twice changes nothing.
+    Events that the database could not take are kept, in order, and tried again: their promise fails with
+    ``StoreUnreachable``, so that nobody takes them for durable, but nothing is lost when it is back. Writing
+    an event twice changes nothing.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._items: list[_Item] = []
-        self._backlog = Events()
+        self._kept: list[_Item] = []
         self._wake = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -59,43 +67,34 @@ class LedgerWriter:
             self._closing = True
             self._wake.notify()
         self._thread.join()
-        if self._backlog != Events():
+        if self._kept:
             raise StoreUnreachable(store="ledger", problem="the last events could not be written")
 
     def _run(self) -> None:
-        while True:
+        closing = False
+        while not closing:
             with self._wake:
                 if not self._items and not self._closing:
-                    self._wake.wait(_RETRY_S if self._backlog != Events() else None)
-                items, self._items = self._items, []
+                    self._wake.wait(_RETRY_S if self._kept else None)
+                items, self._items = [*self._kept, *self._items], []
                 closing = self._closing
-            if items or self._backlog != Events():
+            self._kept = []
+            if items:
                 self._write(items)
-            if closing and not items:
-                return
 
     def _write(self, items: list[_Item]) -> None:
-        together = self._backlog
-        for item in items:
-            together += item.events
         try:
-            self._ledger.append(together)
+            self._ledger.append(Events.joined(item.events for item in items))
         except StoreUnreachable as error:
-            self._backlog = together
-            _fail(items, error)
-        except Exception as error:  # noqa: BLE001  # whoever waits is told; the thread must live
-            self._backlog = Events()
-            if len(items) > 1 and isinstance(error, GalerneError):
-                for item in items:  # one is at fault: do not refuse the others for it
-                    self._write([item])
-            else:
-                _fail(items, error)
-        else:
-            self._backlog = Events()
+            self._kept += items
             for item in items:
-                item.future.set_result(item.result)
-
-
-def _fail(items: list[_Item], error: Exception) -> None:
-    for item in items:
-        item.future.set_exception(error)
+                item.fail(error)
+        except Exception as error:  # noqa: BLE001  # whoever waits is told; the thread must live
+            if len(items) == 1:
+                items[0].fail(error)
+                return
+            for item in items:  # one is at fault: the others are not refused for it
+                self._write([item])
+        else:
+            for item in items:
+                item.succeed()

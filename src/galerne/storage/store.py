@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from galerne.errors import StoreUnreachable
 from galerne.storage.migration import StoreTooNew, migrate
@@ -72,7 +72,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes: all of it is durable when the block ends, or none.
 
-    ``IntegrityError`` passes through: a broken constraint is the caller's matter.
+    ``IntegrityError`` and ``DataError`` pass through: what does not fit the tables is the caller's matter.
 
     Raises:
         StoreUnreachable: the database does not answer, is locked or its disk is full.
@@ -87,7 +87,7 @@ def _transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
     try:
         with engine.connect().execution_options(galerne_write=write) as connection, connection.begin():
             yield connection
-    except IntegrityError:
+    except (IntegrityError, DataError):
         raise
     except DBAPIError as error:
         raise StoreUnreachable(store=store, problem=_first_line(error.orig or error)) from error
