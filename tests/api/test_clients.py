@@ -2,6 +2,7 @@
 
 import httpx
 import openai
+import psutil
 import pytest
 from mistralai.client import Mistral
 from mistralai.client.errors import HTTPValidationError, SDKError
@@ -162,3 +163,17 @@ def test_when_a_client_hangs_up_the_engine_is_free_again(live_url):
             break
     else:
         pytest.fail("the engine still works for clients that left")
+
+
+def test_when_the_engine_dies_its_clients_are_told_and_the_next_one_is_served(live_url, openai_client):
+    asked = {"model": MODEL, "messages": HELLO, "max_tokens": 1500, "temperature": 2.0}
+    stream = openai_client.chat.completions.create(**asked, stream=True)
+    next(iter(stream))
+    (engine,) = [p for p in psutil.Process().children() if any("llama_child" in part for part in p.cmdline())]
+    engine.kill()
+    with pytest.raises(openai.APIError) as told:
+        list(stream)
+    assert told.value.code == "engine_crashed"
+    patient = openai_client.with_options(max_retries=5)  # the SDK waits as Retry-After says
+    answer = patient.chat.completions.create(**{**asked, "max_tokens": 2})
+    assert answer.usage.completion_tokens == 2
