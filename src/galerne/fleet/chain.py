@@ -158,6 +158,11 @@ class ChainObserver:
             answer=self._ledger.latest_receipt(),
         )
 
+    def _method_of(self, source_key: str) -> str:
+        """How a packaged figure is known: an estimate of ours is a model, and is called so."""
+        quality = self._around.catalog.sources[source_key].quality
+        return "modelled" if quality == "estimated" else quality
+
     def _grid_view(self) -> GridView:
         signal = self._around.grid()
         return GridView(
@@ -170,7 +175,7 @@ class ChainObserver:
             kind=signal.kind,
             basis=signal.basis,
             year=signal.year,
-            method=self._around.catalog.sources[signal.sources["g_per_kwh"]].quality,
+            method=self._method_of(signal.sources["g_per_kwh"]),
             sources=signal.sources,
         )
 
@@ -180,7 +185,7 @@ class ChainObserver:
             name=self._around.place,
             pue_ratio=float(facility.pue_ratio),
             onsite_water_l_per_kwh=float(facility.onsite_water_l_per_kwh),
-            method=self._around.catalog.sources[facility.source].quality,
+            method=self._method_of(facility.source),
             sources={"pue_ratio": facility.source, "onsite_water_l_per_kwh": facility.source},
         )
 
