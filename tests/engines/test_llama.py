@@ -194,5 +194,6 @@ async def test_a_machine_without_the_engine_is_told_how_to_get_it(model, tmp_pat
     await engine.stop()
 
 
-def test_there_is_at_least_one_thread_and_never_more_than_cores():
-    assert 1 <= default_threads() <= (os.cpu_count() or 1)
+def test_a_large_model_has_a_thread_per_core_and_a_small_one_a_single_thread():
+    assert 1 <= default_threads(8_000_000_000) <= (os.cpu_count() or 1)
+    assert default_threads(14_000_000) == 1

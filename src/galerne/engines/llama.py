@@ -25,6 +25,8 @@ from galerne.generation import GenerationEvent, GenerationRequest, Message
 
 NAME = EngineKind.LLAMA_CPP.value
 _CHILD = Path(__file__).with_name("llama_child.py")
+_SMALL_BYTES = 64 << 20
+"""A model below this size runs in one thread and needs no warm-up; until the tuner measures it."""
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 30.0
 _MOST_MISSED = 3
@@ -32,8 +34,14 @@ _STEADY_S = 60.0
 """An engine that has run this long is no longer held to have failed to start."""
 
 
-def default_threads() -> int:
-    """Physical cores that this process may use: more threads than cores make llama.cpp slower."""
+def default_threads(model_bytes: int) -> int:
+    """One thread per physical core that this process may use; a single one for a small model.
+
+    More threads than cores make llama.cpp slower. The steps of a small model are so short that threads
+    mostly spin while they wait for each other; on a busy machine that costs several times the work itself.
+    """
+    if model_bytes < _SMALL_BYTES:
+        return 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
@@ -47,7 +55,7 @@ class LlamaSettings:
         context_tokens: tokens that one conversation may hold. The memory of keys and values is
             ``context_tokens`` times ``n_slots``, all taken at load.
         n_slots: answers generated at once; further ones wait.
-        n_threads: threads of the computation; None for ``default_threads()``.
+        n_threads: threads of the computation; None for ``default_threads``.
         batch_tokens: prompt tokens processed at a time; cancellation is seen between batches.
         prompt_cache_bytes: host memory for the prompts of conversations that lost their slot.
         patience_s: how long a request waits for a crashed engine to come back.
@@ -275,11 +283,13 @@ class LlamaEngine:
 
     def _child_settings(self, key: str) -> dict[str, Any]:
         settings = self._settings
+        model_bytes = settings.model_path.stat().st_size
         return {
             "model_path": str(settings.model_path),
             "context_tokens": settings.context_tokens,
             "n_slots": settings.n_slots,
-            "n_threads": settings.n_threads or default_threads(),
+            "n_threads": settings.n_threads or default_threads(model_bytes),
+            "warm_up": model_bytes >= _SMALL_BYTES,
             "batch_tokens": settings.batch_tokens,
             "prompt_cache_bytes": settings.prompt_cache_bytes,
             "api_key": key,

@@ -58,7 +58,11 @@ def _params(xllamacpp: Any, settings: dict[str, Any]) -> Any:
     params.kv_unified = False
     # Cancellation during the prompt is seen between batches.
     params.n_batch = params.n_ubatch = settings["batch_tokens"]
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["n_threads"]
+    for threads in (params.cpuparams, params.cpuparams_batch):
+        threads.n_threads = settings["n_threads"]
+        # Threads without work sleep: polling for it is no faster, and burns watts between steps.
+        threads.poll = 0
+    params.warmup = settings["warm_up"]
     params.cache_prompt = True
     params.cache_ram_mib = settings["prompt_cache_bytes"] >> 20
     params.use_jinja = True
