@@ -1,0 +1,202 @@
+"""What the assistant needs of our own HTTP API, and nothing else: any client could do the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import httpx
+
+from galerne.errors import AnswerRefused, ServerUnreachable
+
+_CONNECT_S = 5.0
+_READ_S = 600.0  # a long prompt on a slow machine is read before the first token
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerStart:
+    """The API took the question.
+
+    Attributes:
+        receipt_id: under which the receipt will be found, even if the answer is stopped.
+    """
+
+    receipt_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextPiece:
+    """A piece of the answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerEnd:
+    """How the answer ended and what it used.
+
+    Attributes:
+        finish_reason: ``stop``, ``length``…
+        model_id: which model answered.
+        usage: the API's usage object, our receipt under ``galerne``.
+    """
+
+    finish_reason: str
+    model_id: str
+    usage: Mapping[str, Any]
+
+    @property
+    def receipt(self) -> dict[str, Any] | None:
+        """The receipt as it was when the answer ended."""
+        return self.usage.get("galerne")
+
+
+AnswerEvent: TypeAlias = AnswerStart | TextPiece | AnswerEnd
+
+
+class ApiClient:
+    """A connection to a Galerne daemon; use as an async context manager, again if need be.
+
+    Args:
+        base_url: such as ``http://127.0.0.1:4747``.
+        key: API key, where the daemon asks for one.
+        transport: replaces the network, for tests.
+    """
+
+    def __init__(
+        self, base_url: str, *, key: str | None = None, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._transport = transport
+        self._http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        self._http = httpx.AsyncClient(
+            base_url=self.base_url,
+            headers=self._headers,
+            transport=self._transport,
+            timeout=httpx.Timeout(_READ_S, connect=_CONNECT_S),
+            limits=httpx.Limits(max_connections=None),
+            trust_env=False,  # a proxy of the environment has no business between us and our own daemon
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+        self._http = None
+
+    async def models(self) -> list[dict[str, Any]]:
+        """The models of this server, the default one first."""
+        data: list[dict[str, Any]] = (await self._get("/v1/models"))["data"]
+        return data
+
+    async def receipt(self, receipt_id: str) -> dict[str, Any]:
+        """The latest revision of a receipt, with its sources."""
+        return await self._get(f"/v1/receipts/{receipt_id}")
+
+    async def chain(self) -> dict[str, Any]:
+        """The whole chain at this moment, from the grid to the last answer."""
+        return await self._get("/v1/galerne/chain")
+
+    async def usage(self, *, group_by: str = "model") -> dict[str, Any]:
+        """What was used so far."""
+        return await self._get(f"/v1/usage?group_by={group_by}")
+
+    async def answer(
+        self, messages: Sequence[Mapping[str, str]], *, model: str | None
+    ) -> AsyncIterator[AnswerEvent]:
+        """Ask, and yield the answer as it is written; ``AnswerStart`` is first, ``AnswerEnd`` last.
+
+        Raises:
+            AnswerRefused: the API refused, before or while answering.
+            ServerUnreachable: nobody answers, or the connection broke.
+        """
+        body = {
+            "model": model or (await self.models())[0]["id"],
+            "messages": list(messages),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        end = AnswerEnd(finish_reason="stop", model_id=str(body["model"]), usage={})
+        try:
+            async with self._connection().stream("POST", "/v1/chat/completions", json=body) as response:
+                await _raise_for_problem(response)
+                yield AnswerStart(receipt_id=response.headers.get("galerne-receipt"))
+                async for chunk in _sse_data(response):
+                    if text := _text_of(chunk):
+                        yield TextPiece(text=text)
+                    end = _end_after(end, chunk)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        yield end
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        try:
+            response = await self._connection().get(path, timeout=30.0)
+            await _raise_for_problem(response)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        document: dict[str, Any] = response.json()
+        return document
+
+    def _connection(self) -> httpx.AsyncClient:
+        if self._http is None:
+            raise RuntimeError("ApiClient is used outside its `async with`")
+        return self._http
+
+    def _unreachable(self, error: httpx.HTTPError) -> ServerUnreachable:
+        return ServerUnreachable(address=self.base_url, problem=type(error).__name__)
+
+
+def _text_of(chunk: Mapping[str, Any]) -> str:
+    return "".join(choice.get("delta", {}).get("content") or "" for choice in chunk.get("choices", ()))
+
+
+def _end_after(end: AnswerEnd, chunk: Mapping[str, Any]) -> AnswerEnd:
+    reasons = [choice["finish_reason"] for choice in chunk.get("choices", ()) if choice.get("finish_reason")]
+    return AnswerEnd(
+        finish_reason=reasons[-1] if reasons else end.finish_reason,
+        model_id=str(chunk.get("model") or end.model_id),
+        usage=chunk.get("usage") or end.usage,
+    )
+
+
+async def _sse_data(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    async for line in response.aiter_lines():
+        if not line.startswith("data:"):
+            continue
+        data = line[5:].strip()
+        if data == "[DONE]":
+            return
+        chunk: dict[str, Any] = json.loads(data)
+        if "error" in chunk:
+            raise _refused(response.status_code, chunk)
+        yield chunk
+
+
+async def _raise_for_problem(response: httpx.Response) -> None:
+    if response.status_code < 400:
+        return
+    await response.aread()
+    try:
+        document = response.json()
+    except ValueError:
+        document = {}
+    raise _refused(response.status_code, document if isinstance(document, dict) else {})
+
+
+def _refused(status: int, document: Mapping[str, Any]) -> AnswerRefused:
+    error = document.get("error")
+    problem: Mapping[str, Any] = error if isinstance(error, dict) else document
+    return AnswerRefused(
+        status=status,
+        problem_code=str(problem.get("code") or problem.get("type") or "error"),
+        hint=" ".join(str(problem[part]) for part in ("message", "advice") if problem.get(part)),
+    )

@@ -1,0 +1,1 @@
+"""History of the chat store's tables."""

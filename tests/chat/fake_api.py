@@ -1,0 +1,239 @@
+"""A small server that speaks our HTTP API with a script instead of an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+SOURCES = {
+    "g_per_kwh": {"key": "rte-2025", "title": "RTE, Bilan électrique 2025", "url": "https://example.org/rte"},
+    "direct_g_per_kwh": {"key": "odre", "title": "ODRÉ, éCO2mix", "url": "https://example.org/odre"},
+    "l_per_kwh": {
+        "key": "wri",
+        "title": "WRI, Guidance for calculating water use",
+        "url": "https://example.org/wri",
+    },
+    "eur_per_kwh": {"key": "eurostat", "title": "Eurostat nrg_pc_204", "url": "https://example.org/eurostat"},
+    "pue_ratio": {"key": "galerne-home", "title": "Galerne: a machine at home", "url": ""},
+    "power_w": {"key": "spec", "title": "SPECpower_ssj2008", "url": "https://example.org/spec"},
+    "idle_w": {"key": "spec", "title": "SPECpower_ssj2008", "url": "https://example.org/spec"},
+}
+
+
+@dataclass
+class FakeApi:
+    """The daemon as a client sees it.
+
+    Attributes:
+        pieces: what every answer streams.
+        gate: when set, an answer waits here after ``open_pieces`` pieces.
+        failure: status and body of the next answers, instead of text.
+    """
+
+    pieces: list[str] = field(default_factory=lambda: ["Hello, ", "**world**."])
+    open_pieces: int | None = None
+    pause_s: float = 0.0
+    failure: tuple[int, dict[str, Any]] | None = None
+    final_after: int = 1
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reads: dict[str, int] = field(default_factory=dict)
+    n_cancelled: int = 0
+    n_active: int = 0
+    power_w: list[float] = field(default_factory=lambda: [4.0] * 20)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._complete, methods=["POST"]),
+                Route("/v1/models", self._models),
+                Route("/v1/receipts/{receipt_id}", self._receipt),
+                Route("/v1/galerne/chain", self._chain),
+                Route("/v1/usage", self._usage),
+                Route("/health", lambda _: JSONResponse({"status": "ok"})),
+            ]
+        )
+
+    async def _models(self, _: Request) -> Response:
+        rows = [{"id": "galerne-mini", "object": "model", "name": "Galerne mini"}, {"id": "ministral-3-3b"}]
+        return JSONResponse({"object": "list", "data": rows})
+
+    async def _complete(self, request: Request) -> Response:
+        body = await request.json()
+        self.asked.append(body)
+        if self.failure:
+            status, error = self.failure
+            return JSONResponse({"error": error}, status_code=status)
+        receipt = a_receipt(f"rcpt_{len(self.asked):03}")
+        self.receipts[receipt["id"]] = receipt
+        return StreamingResponse(
+            self._stream(body["model"], receipt),
+            media_type="text/event-stream",
+            headers={"galerne-receipt": receipt["id"]},
+        )
+
+    async def _stream(self, model: str, receipt: dict[str, Any]) -> AsyncIterator[str]:
+        self.n_active += 1
+        try:
+            for n, piece in enumerate(self.pieces):
+                if n == self.open_pieces:
+                    while not self.gate.is_set():
+                        await asyncio.sleep(0.01)
+                await asyncio.sleep(self.pause_s)
+                yield _chunk(
+                    model, choices=[{"index": 0, "delta": {"content": piece}, "finish_reason": None}]
+                )
+            usage = {"prompt_tokens": 21, "completion_tokens": len(self.pieces), "galerne": receipt}
+            yield _chunk(model, choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}], usage=usage)
+            yield "data: [DONE]\n\n"
+        except asyncio.CancelledError:
+            self.n_cancelled += 1
+            raise
+        finally:
+            self.n_active -= 1
+
+    async def _receipt(self, request: Request) -> Response:
+        receipt_id = request.path_params["receipt_id"]
+        if receipt_id not in self.receipts:
+            return JSONResponse({"error": {"code": "unknown_receipt", "message": "no"}}, status_code=404)
+        self.reads[receipt_id] = self.reads.get(receipt_id, 0) + 1
+        final = self.reads[receipt_id] > self.final_after
+        later = {"status": "final", "revision": 2} if final else {}
+        return JSONResponse(self.receipts[receipt_id] | later | {"sources": SOURCES})
+
+    async def _usage(self, _: Request) -> Response:
+        row = {"model": "galerne-mini", "n_answers": 2, "prompt_tokens": 42, "completion_tokens": 128}
+        total = {"energy_j": {"active": 82.4, "full": 111.8}, "co2e_g": {"use": 0.0012, "embodied": 0.0018}}
+        return JSONResponse(
+            {
+                "object": "list",
+                "data": [row | total | {"water_l": {"site": 0.0, "grid": 0.0001}, "cost_eur": 4e-6}],
+            }
+        )
+
+    async def _chain(self, _: Request) -> Response:
+        return JSONResponse(a_chain(self))
+
+
+def a_receipt(receipt_id: str = "rcpt_001") -> dict[str, Any]:
+    return {
+        "id": receipt_id,
+        "status": "provisional",
+        "revision": 1,
+        "method": "modelled",
+        "energy_j": {"active": 41.2, "full": 55.9},
+        "facility_j": 61.0,
+        "co2e_g": {"use": 0.000702, "embodied": 0.0009},
+        "water_l": {"site": 0.0, "grid": 0.0000622},
+        "cost_eur": 0.0000016,
+        "interval_ratio": [0.5, 2.0],
+        "place": {"name": "home", "pue_ratio": 1.09, "onsite_water_l_per_kwh": 0.0},
+        "grid": {
+            "zone": "FR",
+            "g_per_kwh": 41.4,
+            "l_per_kwh": 3.67,
+            "eur_per_kwh": 0.0942,
+            "basis": "lifecycle",
+            "kind": "annual",
+            "year": 2025,
+            "source": "rte-2025",
+        },
+        "timing": {"queued_s": 0.0, "first_token_s": 0.12, "tokens_per_s": 38.0},
+    }
+
+
+def a_chain(api: FakeApi) -> dict[str, Any]:
+    answers = list(api.receipts.values())
+    answer = {"model": "galerne-mini", "prompt_tokens": 21, "completion_tokens": 64, "at": time.time()}
+    busy = api.n_active > 0
+    api.power_w = [*api.power_w[-59:], 12.3 if busy else 4.1]
+    grid = {
+        "zone": "FR",
+        "zone_name": "France",
+        "g_per_kwh": 41.4,
+        "direct_g_per_kwh": 23.0,
+        "l_per_kwh": 3.67,
+    }
+    return {
+        "at": time.time(),
+        "grid": grid
+        | {"eur_per_kwh": 0.0942, "kind": "annual", "basis": "lifecycle", "year": 2025, "method": "published"}
+        | {"sources": SOURCES},
+        "place": {
+            "name": "home",
+            "pue_ratio": 1.09,
+            "onsite_water_l_per_kwh": 0.0,
+            "method": "published",
+            "sources": SOURCES,
+        },
+        "machine": {
+            "name": "AMD EPYC, 2 cores",
+            "n_cores": 2,
+            "memory_bytes": 25_000_000_000,
+            "power_w": api.power_w[-1],
+            "idle_w": 4.0,
+            "history_w": api.power_w,
+            "method": "modelled",
+            "sources": SOURCES,
+        },
+        "engine": {
+            "kind": "llama.cpp",
+            "state": "ready",
+            "model_id": "galerne-mini",
+            "n_active": api.n_active,
+            "n_slots": 4,
+            "tokens_per_s": 120.0 if busy else 0.0,
+            "expected_tokens_per_s": 150.0,
+            "history_tokens_per_s": [0.0, 0.0, 120.0 if busy else 0.0],
+            "method": "measured",
+        },
+        "accounts_j": {
+            "answers": 41.2 * len(answers),
+            "idle": 320.0,
+            "loading": 60.0,
+            "foreign": 25.0,
+            "unattributed": 0.4,
+            "meter": 405.4 + 41.2 * len(answers),
+        },
+        "answer": answers[-1] | answer if answers else None,
+    }
+
+
+def _chunk(model: str, **facts: Any) -> str:
+    return f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'model': model} | facts)}\n\n"
+
+
+@contextlib.contextmanager
+def served(app: Any, *, port: int = 0) -> Iterator[str]:
+    """Serve an ASGI app on a loopback port, in a thread, for as long as the block lasts."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("the server did not start")
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
