@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from galerne.catalog import Catalog, Machine
 from galerne.clock import Clock
-from galerne.engines import LlamaEngine, LlamaSettings, SimulatedEngine
+from galerne.engines import LlamaEngine, LlamaSettings, SimulatedEngine, default_threads
 from galerne.fleet import Node
 from galerne.generation import GenerationRequest
 from galerne.models import ModelFile
@@ -38,12 +38,13 @@ def local_node(
     catalog: Catalog, machine: Machine, file: ModelFile, *, context_tokens: int, clock: Clock
 ) -> PoweredNode:
     """llama.cpp with a model file on this machine."""
-    host_only = _without_accelerators(machine)
+    host_only = replace(machine, accelerators=())  # the packaged engine computes on processors
+    n_threads = min(default_threads(file.size_bytes), machine.n_cores)
     plan = serving_plan(
         catalog,
         file.spec,
         file.weight_format,
-        host_only,
+        _working_part(host_only, n_threads=n_threads),
         context_tokens=context_tokens,
         max_sequences=N_SLOTS,
     )
@@ -53,6 +54,7 @@ def local_node(
             model_path=file.path,
             context_tokens=plan.context_tokens,
             n_slots=N_SLOTS,
+            n_threads=n_threads,
         ),
         clock=clock,
     )
@@ -70,9 +72,11 @@ def local_node(
     return PoweredNode(node=node, machine=host_only, active_j=lambda: engine.processor_s() * busy_core_w)
 
 
-def _without_accelerators(machine: Machine) -> Machine:
-    """The host alone: the packaged engine computes on processors."""
-    return replace(machine, accelerators=()) if machine.accelerators else machine
+def _working_part(machine: Machine, *, n_threads: int) -> Machine:
+    """The cores an engine uses: a small model runs in fewer threads than there are cores."""
+    return replace(
+        machine, n_cores=n_threads, peak_flop_per_s=machine.peak_flop_per_s * n_threads / machine.n_cores
+    )
 
 
 def simulated_node(
