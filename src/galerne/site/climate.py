@@ -74,6 +74,11 @@ def year_sum(per_hour: Numeric) -> Hours:
     return np.asarray((mean_day * DAYS_PER_MONTH[:, None, None]).sum(axis=(-3, -2), keepdims=True))
 
 
+def month_sum(per_hour: Numeric) -> Hours:
+    """Sum of a mean day's hours, by month: shape ``(..., 12)``."""
+    return np.asarray(day_mean(per_hour)[..., 0].sum(axis=-1))
+
+
 def day_mean(per_hour: Numeric) -> Hours:
     """The mean day of each month: quantiles averaged, shape ``(..., 12, 24, 1)``."""
     array = np.asarray(per_hour, dtype=np.float64)

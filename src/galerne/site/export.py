@@ -16,7 +16,7 @@ def plan_to_json(plan: SitePlan) -> dict[str, Any]:
     """The plan as an object of plain values, ready for ``json.dumps``.
 
     Every figure carries its unit, its 5th and 95th percentile, its method and the keys of its sources;
-    figures of the section ``tokens`` are per million tokens, except energy. Hours are the mean day of each
+    totals of the section ``run`` are of a year. Hours are the mean day of each
     month, January first, midnight first, in local standard time.
     """
     scenario = plan.scenario

@@ -71,10 +71,10 @@ FIGURES: Mapping[str, FigureKind] = {
         section="serve", unit="s", method="modelled", rests_on=("perf", "engine", "scenario")
     ),
     "accelerator_output_tokens_per_s": FigureKind(
-        section="serve", unit="tokens/s", method="modelled", rests_on=("perf", "engine", "scenario")
+        section="serve", unit="tok/s", method="modelled", rests_on=("perf", "engine", "scenario")
     ),
     "peak_output_tokens_per_s": FigureKind(
-        section="serve", unit="tokens/s", method="modelled", rests_on=(*_RUN, "engine")
+        section="serve", unit="tok/s", method="modelled", rests_on=(*_RUN, "engine")
     ),
     "yearly_input_tokens": FigureKind(
         section="serve", unit="tokens", method="modelled", rests_on=(*_RUN, "engine")
@@ -103,23 +103,23 @@ FIGURES: Mapping[str, FigureKind] = {
     "yearly_energy_eur": FigureKind(
         section="money", unit="EUR", method="modelled", rests_on=(*_RUN, "electricity")
     ),
-    "input_eur": FigureKind(section="tokens", unit="EUR", method="modelled", rests_on=_MONEY),
-    "output_eur": FigureKind(section="tokens", unit="EUR", method="modelled", rests_on=_MONEY),
+    "input_eur": FigureKind(section="tokens", unit="EUR/Mtok", method="modelled", rests_on=_MONEY),
+    "output_eur": FigureKind(section="tokens", unit="EUR/Mtok", method="modelled", rests_on=_MONEY),
     "input_co2_g": FigureKind(
-        section="tokens", unit="g", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
+        section="tokens", unit="g/Mtok", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
     ),
     "output_co2_g": FigureKind(
-        section="tokens", unit="g", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
+        section="tokens", unit="g/Mtok", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
     ),
     "input_water_l": FigureKind(
-        section="tokens", unit="L", method="modelled", rests_on=(*_RUN, "water", "grid_water")
+        section="tokens", unit="L/Mtok", method="modelled", rests_on=(*_RUN, "water", "grid_water")
     ),
     "output_water_l": FigureKind(
-        section="tokens", unit="L", method="modelled", rests_on=(*_RUN, "water", "grid_water")
+        section="tokens", unit="L/Mtok", method="modelled", rests_on=(*_RUN, "water", "grid_water")
     ),
-    "output_j_per_token": FigureKind(section="tokens", unit="J", method="modelled", rests_on=_RUN),
+    "output_j_per_token": FigureKind(section="tokens", unit="J/tok", method="modelled", rests_on=_RUN),
 }
-"""Every figure of a plan, in the order of the report. Those of ``tokens`` are per million tokens."""
+"""Every figure of a plan, in the order of the report. Those of ``run`` are of a year."""
 
 
 def make_figures(

@@ -32,6 +32,25 @@ from galerne.site.figures import FIGURES, Figure, make_figures
 from galerne.site.scenario import Reported, Scenario
 from galerne.site.worlds import BestWorld, SampledWorlds, flat
 
+FACTS_USED = (
+    "network-storage-ratio",
+    "site-auxiliary-ratio",
+    "fan-turndown-ratio",
+    "chiller-cop-slope",
+    "cooler-air-rise",
+    "cycles-of-concentration",
+    "vaporisation-heat",
+    "accelerator-power-error",
+    "usable-memory-ratio",
+    "engine-reserve-bytes",
+    "prefill-chunk-tokens",
+    "zone-intensity-spread",
+    "eur-per-usd-2026-08",
+    "ai-build-premium",
+    "network-storage-cost-ratio",
+    "facility-running-cost",
+)
+
 R = TypeVar("R", bound=Row)
 
 
@@ -59,6 +78,7 @@ class SitePlan:
         breakdown_w: mean facility power by where it goes.
         breakdown_eur: yearly cost by what it pays.
         breakdown_g: yearly grams by what emits them.
+        facts: single figures of the catalogue that the plan rests on.
         hours: mean day of each month, arrays of shape (12, 24, 1) or one that broadcasts to it.
         sources: every source that a figure names, by key.
     """
@@ -77,6 +97,7 @@ class SitePlan:
     breakdown_w: Mapping[str, float]
     breakdown_eur: Mapping[str, float]
     breakdown_g: Mapping[str, float]
+    facts: tuple[Fact, ...]
     hours: FacilityHour
     comparisons: tuple[Comparison, ...]
     sources: Mapping[str, Source]
@@ -97,7 +118,10 @@ def plan_site(scenario: Scenario, *, catalog: Catalog) -> SitePlan:
     groups = _source_groups(parts, scenario, weather)
     figures = make_figures(best.numbers, sampled.numbers, groups)
     keys = {key for figure in figures.values() for key in figure.sources}
-    keys |= {reported.source for reported in scenario.reported}
+    keys |= {reported.source for reported in scenario.reported} | {"scenario"}
+    facts = (*(parts.facts[name] for name in FACTS_USED), parts.build_cost)
+    rows: tuple[Row, ...] = (*facts, parts.place, parts.zone, parts.system, parts.cooling, *parts.stages)
+    keys |= {key for row in rows for key in row.sources.values()}
     return SitePlan(
         scenario=scenario,
         system=parts.system,
@@ -113,6 +137,7 @@ def plan_site(scenario: Scenario, *, catalog: Catalog) -> SitePlan:
         breakdown_w=_plain(best.breakdown_w),
         breakdown_eur=_plain(best.breakdown_eur),
         breakdown_g=_plain(best.breakdown_g),
+        facts=facts,
         hours=best.hours,
         comparisons=tuple(_compare(row, figures, number) for number, row in enumerate(scenario.reported)),
         sources={key: catalog.sources[key] for key in sorted(keys)},
@@ -218,12 +243,13 @@ def _source_groups(parts: Parts, scenario: Scenario, weather: Weather) -> dict[s
             *plan.model.sources.values(),
             *plan.format.sources.values(),
             *parts.accelerator.sources.values(),
+            *fact_keys("accelerator-power-error"),
         ),
         "engine": fact_keys("usable-memory-ratio", "engine-reserve-bytes", "prefill-chunk-tokens"),
         "pue": ("iso-30134-2-pue",),
         "water": (*fact_keys("vaporisation-heat", "cycles-of-concentration"), "iso-30134-9-wue"),
         "grid_water": (key(zone, "l_per_kwh"),),
-        "carbon": (key(zone, "g_per_kwh"), "ghg-protocol-scope2"),
+        "carbon": (key(zone, "g_per_kwh"), *fact_keys("zone-intensity-spread"), "ghg-protocol-scope2"),
         "embodied": (key(system, "embodied_host_g"), key(parts.accelerator, "embodied_g")),
         "electricity": (electricity,),
         "prices": (
