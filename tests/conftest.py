@@ -1,0 +1,47 @@
+"""Order and honesty of the whole run: fast tests first, and in CI nothing is skipped."""
+
+import os
+import platform
+from collections.abc import Iterator
+
+import pytest
+
+from galerne import __version__
+
+REQUIRE_ALL = bool(os.environ.get("GALERNE_REQUIRE_ALL"))
+"""Set in CI, where every real component is installed: a skipped test is then a failure."""
+
+LAST = ("e2e", "cli", "docs")
+"""Folders whose tests start processes and browsers."""
+
+
+def pytest_report_header() -> str:
+    return f"galerne {__version__}, {platform.machine()}, {os.cpu_count()} cores, require all: {REQUIRE_ALL}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> tuple[bool, bool, int]:
+        folder = item.path.relative_to(item.config.rootpath).parts[1]
+        slow = any(item.iter_markers("slow"))
+        return slow, any(item.iter_markers("browser")), LAST.index(folder) if folder in LAST else -1
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and CI must run everything: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests choose their own settings; the ones of whoever runs them do not leak in."""
+    for name in list(os.environ):
+        if name.startswith("GALERNE_") and not name.startswith(
+            ("GALERNE_TEST_", "GALERNE_REQUIRE_", "GALERNE_TORTURE")
+        ):
+            monkeypatch.delenv(name)
