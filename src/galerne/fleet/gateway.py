@@ -11,7 +11,7 @@ from typing import TypeAlias
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
 from galerne.engines import EngineState
-from galerne.errors import EngineCrashed, GalerneError
+from galerne.errors import EngineCrashed
 from galerne.fleet.chain import ChainObserver, ChainView
 from galerne.fleet.records import Delivered, GatewayStatus, Node, RouteDecision, ServedModel
 from galerne.fleet.router import Router
@@ -191,7 +191,7 @@ class Gateway:
                     break
                 self._account(request, progress, event)
                 yield event
-        except GalerneError:
+        except Exception:
             reason = FinishReason.ERROR
             raise
         finally:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from galerne.energy import EnergySplit, FacilityFactors, electricity_eur, use_co2_g
+from galerne.engines import EngineState
 from galerne.errors import NoNode, UnknownModel
 from galerne.fleet.records import Expectation, Node, RouteDecision
 from galerne.generation import GenerationRequest
@@ -38,8 +39,9 @@ def expect(
     prompt_tokens = node.expected_prompt_tokens(request.n_characters())
     new_tokens = node.expected_new_tokens(request.sampling.max_new_tokens)
     status = node.engine.status()
-    n_together = float(min(status.n_active + 1, status.n_slots))
-    n_rounds_waiting = max(0, status.n_active + 1 - status.n_slots) / status.n_slots
+    n_answers = status.n_active + status.n_waiting + 1
+    n_together = float(min(n_answers, status.n_slots))
+    n_rounds_waiting = max(0, n_answers - status.n_slots) / status.n_slots
     prefill = predict_step(node.plan, BatchShape(n_sequences=1.0, prompt_tokens=prompt_tokens))
     middle_tokens = prompt_tokens + new_tokens / 2.0
     decode = predict_step(node.plan, BatchShape(n_sequences=n_together, context_tokens=middle_tokens))
@@ -75,28 +77,38 @@ class Router:
     ) -> RouteDecision:
         """The node of least merit among those that can serve.
 
+        A crashed engine is being restarted and lets a request wait for that: it is taken where none is ready.
+
         Raises:
             UnknownModel: no node serves a model of that name.
             NoNode: nodes serve it, and none is ready; with the reason for each.
         """
         candidates = list(nodes)
-        if not any(node.answers_to(request.model_id) for node in candidates):
+        serving = [node for node in candidates if node.answers_to(request.model_id)]
+        if not serving:
             raise _unknown_model(request.model_id, candidates)
-        rejected: dict[str, str] = {}
-        expectations: list[tuple[float, Node, Expectation]] = []
-        for node in candidates:
-            state = node.engine.status().state
-            if not node.answers_to(request.model_id):
-                rejected[node.node_id] = f"serves {node.model_id}"
-            elif state != "ready":
-                rejected[node.node_id] = f"the engine is {state}"
-            else:
-                expectation = expect(node, request, grid=grid, facility=facility)
-                expectations.append((self._merit(expectation), node, expectation))
-        if not expectations:
+        able = _in_state(serving, EngineState.READY) or _in_state(serving, EngineState.CRASHED)
+        able_ids = {node.node_id for node in able}
+        rejected = {
+            node.node_id: _reason(node, request.model_id)
+            for node in candidates
+            if node.node_id not in able_ids
+        }
+        if not able:
             raise NoNode(rejected=rejected)
-        _, node, expectation = min(expectations, key=lambda entry: (entry[0], entry[1].node_id))
+        expectations = [(expect(node, request, grid=grid, facility=facility), node) for node in able]
+        expectation, node = min(expectations, key=lambda entry: (self._merit(entry[0]), entry[1].node_id))
         return RouteDecision(node=node, expectation=expectation, rejected=rejected, policy=self.policy)
+
+
+def _in_state(nodes: Iterable[Node], state: EngineState) -> list[Node]:
+    return [node for node in nodes if node.engine.status().state is state]
+
+
+def _reason(node: Node, model_name: str) -> str:
+    if not node.answers_to(model_name):
+        return f"serves {node.model_id}"
+    return f"the engine is {node.engine.status().state}"
 
 
 def _unknown_model(name: str, nodes: Iterable[Node]) -> UnknownModel:
