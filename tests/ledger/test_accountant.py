@@ -130,6 +130,13 @@ def test_idle_is_never_more_than_the_meter_counted(bench: Bench) -> None:
     assert bench.accountant.totals().idle_uj == 1_000_000
 
 
+def test_energy_below_a_microjoule_is_not_lost_between_windows(bench: Bench) -> None:
+    for _ in range(1000):
+        bench.meter.count(0.4e-6)
+        bench.accountant.close_window()
+    assert bench.accountant.totals().meter_uj == pytest.approx(400, abs=1)
+
+
 def test_loading_has_its_own_account(bench: Bench) -> None:
     bench.work(1.0)
     with bench.accountant.loading():

@@ -99,3 +99,15 @@ def test_sequences_of_different_models_do_not_step_together():
     expected = windows.expect(flight, make_energy(ended_at=1.0, active_uj=400), at=1.0)
     assert expected.active_uj == 100
     assert expected.idle_uj == 20
+
+
+def test_who_is_left_steps_alone():
+    windows = OpenWindows(now_s=0.0)
+    for name in ("stays", "goes"):
+        windows.begin(make_flight(name), now_s=0.0)
+        windows.read_prompt(name, prompt_tokens=0, cached_tokens=0, now_s=0.0)
+    windows.generate("goes", n_tokens=1)  # 3 / 2 + 1
+    windows.end("goes", make_usage(), now_s=1.0)
+    windows.generate("stays", n_tokens=1)  # 3 / 1 + 1
+    flight = windows.end("stays", make_usage(), now_s=1.0)
+    assert windows.expect(flight, make_energy(ended_at=1.0, active_uj=650), at=1.0).active_uj == 400

@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from galerne.ledger.impact import NO_IMPACT, Impact, impact_of
 from galerne.ledger.receipt import energy_split
-from galerne.ledger.records import Accounts
+from galerne.ledger.records import Accounts, Factors
 from galerne.ledger.rows import factors_of
 from galerne.ledger.schema import ANSWERS, ENTRIES, FACTORS, SETTLEMENTS
 from galerne.units import from_microjoules
@@ -81,8 +81,12 @@ def report_usage(
     if group_by not in GROUPINGS:
         raise ValueError(f"usage is grouped by one of {', '.join(GROUPINGS)}, not {group_by!r}")
     rows: dict[str, UsageRow] = {}
+    frozen: dict[str, Factors] = {}
     for sums in connection.execute(_sums(group_by, since_at=since_at, until_at=until_at)).mappings():
-        row = _usage_row(sums, group_by)
+        factors_id = sums["factors_id"]
+        if factors_id not in frozen:
+            frozen[factors_id] = _factors(connection, factors_id)
+        row = _usage_row(sums, group_by, factors=frozen[factors_id])
         rows[row.group] = _together(rows[row.group], row) if row.group in rows else row
     accounts = _accounts(connection, since_at=since_at, until_at=until_at)
     settled = since_at is not None or until_at is not None or _is_settled(connection, accounts)
@@ -117,20 +121,24 @@ def _sums(group_by: str, *, since_at: float | None, until_at: float | None) -> S
     query = (
         select(
             group,
-            FACTORS.c.contents,
+            ANSWERS.c.factors_id,
             func.count().label("n_answers"),
             func.count().filter(~SETTLEMENTS.c.final).label("n_provisional"),
             *(func.sum(column).label(column.name) for column in totals),
         )
-        .join(FACTORS, FACTORS.c.factors_id == ANSWERS.c.factors_id)
         .join(SETTLEMENTS, SETTLEMENTS.c.answer_id == ANSWERS.c.answer_id)
         .where(SETTLEMENTS.c.revision == newest, *_between(ANSWERS.c.at, since_at, until_at))
-        .group_by(FACTORS.c.contents)
+        .group_by(ANSWERS.c.factors_id)
     )
     return query if group_by == "total" else query.group_by(groups[group_by])
 
 
-def _usage_row(sums: Mapping[Any, Any], group_by: str) -> UsageRow:
+def _factors(connection: Connection, factors_id: str) -> Factors:
+    query = select(FACTORS.c.contents).where(FACTORS.c.factors_id == factors_id)
+    return factors_of(connection.execute(query).scalar_one())
+
+
+def _usage_row(sums: Mapping[Any, Any], group_by: str, *, factors: Factors) -> UsageRow:
     active_uj, idle_uj = int(sums["active_uj"]), int(sums["idle_uj"])
     return UsageRow(
         group=_day(sums["name"]) if group_by == "day" else sums["name"],
@@ -141,11 +149,7 @@ def _usage_row(sums: Mapping[Any, Any], group_by: str) -> UsageRow:
         new_tokens=int(sums["new_tokens"]),
         active_uj=active_uj,
         idle_uj=idle_uj,
-        impact=impact_of(
-            energy_split(active_uj + idle_uj),
-            device_s=sums["device_s"],
-            factors=factors_of(sums["contents"]),
-        ),
+        impact=impact_of(energy_split(active_uj + idle_uj), device_s=sums["device_s"], factors=factors),
     )
 
 
