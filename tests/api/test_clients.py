@@ -1,5 +1,7 @@
 """The clients people already have, unchanged, against a real daemon."""
 
+from pathlib import Path
+
 import httpx
 import openai
 import psutil
@@ -9,6 +11,8 @@ from mistralai.client.errors import HTTPValidationError, SDKError
 
 MODEL = "galerne-mini"
 HELLO = [{"role": "user", "content": "Bonjour, qui es-tu ?"}]
+ENDLESS = {"max_tokens": 1500, "temperature": 0, "frequency_penalty": -2, "presence_penalty": -2}
+"""Repetition is rewarded: the model stutters until the limit."""
 RECEIPT_KEYS = {"id", "status", "method", "energy_j", "co2e_g", "water_l", "cost_eur", "grid", "timing"}
 
 
@@ -144,7 +148,12 @@ def test_usage_adds_up_and_the_chain_shows_the_last_answer(live_url):
 def test_what_fits_and_a_site_plan_come_from_the_real_parts(live_url):
     fits = httpx.get(f"{live_url}/v1/galerne/fit", timeout=30).json()["data"]
     assert any(row["fits"] for row in fits)
-    assert httpx.post(f"{live_url}/v1/site/plan", content=b"nonsense").status_code in {400, 422}
+    scenario = (Path(__file__).parents[2] / "examples" / "essonne.toml").read_bytes()
+    plan = httpx.post(f"{live_url}/v1/site/plan", content=scenario, timeout=30)
+    assert plan.status_code == 200, plan.text
+    refused = httpx.post(f"{live_url}/v1/site/plan", content=b"nonsense")
+    assert refused.status_code == 422
+    assert refused.json()["error"]["galerne_code"] == "invalid_scenario"
 
 
 def test_health_needs_nothing(live_url):
@@ -152,7 +161,7 @@ def test_health_needs_nothing(live_url):
 
 
 def test_when_a_client_hangs_up_the_engine_is_free_again(live_url):
-    asked = {"model": MODEL, "messages": HELLO, "max_tokens": 1500, "stream": True, "temperature": 1.5}
+    asked = {"model": MODEL, "messages": HELLO, "stream": True, **ENDLESS}
     for _ in range(6):  # more than the engine has slots
         with httpx.stream("POST", f"{live_url}/v1/chat/completions", json=asked) as response:
             next(response.iter_lines())
@@ -166,10 +175,10 @@ def test_when_a_client_hangs_up_the_engine_is_free_again(live_url):
 
 
 def test_when_the_engine_dies_its_clients_are_told_and_the_next_one_is_served(live_url, openai_client):
-    asked = {"model": MODEL, "messages": HELLO, "max_tokens": 1500, "temperature": 2.0}
+    asked = {"model": MODEL, "messages": HELLO, **ENDLESS}
+    (engine,) = [p for p in psutil.Process().children() if any("llama_child" in part for part in p.cmdline())]
     stream = openai_client.chat.completions.create(**asked, stream=True)
     next(iter(stream))
-    (engine,) = [p for p in psutil.Process().children() if any("llama_child" in part for part in p.cmdline())]
     engine.kill()
     with pytest.raises(openai.APIError) as told:
         list(stream)

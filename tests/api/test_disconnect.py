@@ -7,6 +7,20 @@ from galerne.api import create_app
 from galerne.generation import PromptRead
 from tests.api.fakes import FakeGateway, ask, services
 
+SCOPE = {
+    "type": "http",
+    "asgi": {"version": "3.0", "spec_version": "2.3"},
+    "http_version": "1.1",
+    "method": "POST",
+    "scheme": "http",
+    "path": "/v1/chat/completions",
+    "raw_path": b"/v1/chat/completions",
+    "query_string": b"",
+    "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
+    "client": ("127.0.0.1", 1),
+    "server": ("127.0.0.1", 4747),
+}
+
 
 async def leave_early(gateway: FakeGateway, *, stream: bool) -> list[dict]:
     """Ask, wait until the engine is at work, hang up, wait for the server to be done with us."""
@@ -23,20 +37,7 @@ async def leave_early(gateway: FakeGateway, *, stream: bool) -> list[dict]:
     async def send(message):
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": "/v1/chat/completions",
-        "raw_path": b"/v1/chat/completions",
-        "query_string": b"",
-        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 4747),
-    }
-    served = asyncio.create_task(create_app(services(gateway))(scope, receive, send))
+    served = asyncio.create_task(create_app(services(gateway))(dict(SCOPE), receive, send))
     while not gateway.asked:
         await asyncio.sleep(0)
     for _ in range(20):
@@ -69,3 +70,16 @@ def test_the_engine_stops_even_while_the_prompt_is_being_read():
     sent = asyncio.run(leave_early(gateway, stream=True))
     assert gateway.ends == ["CancelledError"]
     assert sent == []
+
+
+def test_a_client_that_leaves_while_asking_is_nobodys_mistake(caplog):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pytest.fail(f"nobody listens to {message}")
+
+    gateway = FakeGateway()
+    asyncio.run(create_app(services(gateway))(dict(SCOPE), receive, send))
+    assert not gateway.asked
+    assert not caplog.records

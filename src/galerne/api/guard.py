@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-import logging
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,8 +32,6 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 """Set on every response that does not set its own."""
-
-logger = logging.getLogger(__name__)
 
 
 def hash_key(key: str) -> str:
@@ -72,6 +70,8 @@ class Guard:
         try:
             self._check(scope)
             await self._app(scope, _limited(receive), signed_send)
+        except ClientDisconnect:
+            return  # it left while still asking
         except Exception as error:  # noqa: BLE001  # the last stop: no trace may reach a client or show a prompt
             response = failure_response(error, scope=scope, language=self._services.language)
             if not started:
