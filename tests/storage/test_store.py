@@ -167,6 +167,14 @@ def test_a_locked_store_is_told(tmp_path, history):
     engine.dispose()
 
 
+def test_a_known_store_opens_while_a_writer_is_at_work(tmp_path, history):
+    url = sqlite_url(tmp_path / "shop.sqlite")
+    engine = open_store(url, migrations=history.package)
+    with writing(engine):
+        open_store(url, migrations=history.package, busy_timeout_s=0.01).dispose()
+    engine.dispose()
+
+
 def test_a_full_disk_is_told_and_nothing_half_written_stays(tmp_path, history):
     engine = open_store(sqlite_url(tmp_path / "shop.sqlite"), migrations=history.package)
 

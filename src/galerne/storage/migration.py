@@ -6,7 +6,8 @@ transaction. Each store keeps its own version table, so that several share one P
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any
 
@@ -24,9 +25,11 @@ class StoreTooNew(Exception):
     """The tables were made by a newer version of the program."""
 
 
-def version_table(store: str) -> str:
-    """Name of the table that holds a store's version."""
-    return f"{store}_version"
+def is_current(connection: Connection, *, package: str, store: str) -> bool:
+    """Whether the tables are those of the newest version."""
+    context = MigrationContext.configure(connection, opts={"version_table": _version_table(store)})
+    with _history(package) as script:
+        return set(context.get_current_heads()) == set(script.get_heads())
 
 
 def migrate(connection: Connection, *, package: str, store: str) -> None:
@@ -42,17 +45,26 @@ def migrate(connection: Connection, *, package: str, store: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-    with resources.as_file(resources.files(package)) as folder:
-        script = ScriptDirectory(str(folder), version_locations=[str(folder)])
+    with _history(package) as script:
 
         def pending(heads: tuple[str, ...], _context: MigrationContext) -> Iterable[Any]:
             return script._upgrade_revs("head", heads)  # type: ignore[arg-type]
 
         context = MigrationContext.configure(
-            connection, opts={"fn": pending, "version_table": version_table(store)}
+            connection, opts={"fn": pending, "version_table": _version_table(store)}
         )
         try:
             with Operations.context(context):
                 context.run_migrations()
         except CommandError as error:
             raise StoreTooNew("its tables were made by a newer Galerne; upgrade this one") from error
+
+
+@contextmanager
+def _history(package: str) -> Iterator[ScriptDirectory]:
+    with resources.as_file(resources.files(package)) as folder:
+        yield ScriptDirectory(str(folder), version_locations=[str(folder)])
+
+
+def _version_table(store: str) -> str:
+    return f"{store}_version"

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from galerne.errors import StoreUnreachable
-from galerne.storage.migration import StoreTooNew, migrate
+from galerne.storage.migration import StoreTooNew, is_current, migrate
 
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for another writer before it gives up."""
@@ -47,8 +47,11 @@ def open_store(url: str, *, migrations: str, busy_timeout_s: float = BUSY_TIMEOU
         raise StoreUnreachable(store=store, problem=_first_line(error)) from error
     engine = engine.execution_options(galerne_store=store)
     try:
-        with writing(engine) as connection:
-            migrate(connection, package=migrations, store=store)
+        with reading(engine) as connection:
+            current = is_current(connection, package=migrations, store=store)
+        if not current:
+            with writing(engine) as connection:
+                migrate(connection, package=migrations, store=store)
     except BaseException as error:
         engine.dispose()
         if isinstance(error, StoreTooNew):
