@@ -1,7 +1,7 @@
 """The data centre behind the answers: from a connection and a climate to euros, grams and litres per token.
 
-Front door: ``read_scenario``, ``plan_site``, ``plan_to_json``. The report draws and is imported apart, from
-``galerne.site.report``.
+Front door: ``read_scenario``, ``plan_site``, then ``plan_to_json`` or ``summarise_plan``. The report draws
+and is imported apart, from ``galerne.site.report``.
 """
 
 from galerne.site.export import plan_to_json
@@ -9,6 +9,7 @@ from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure
 from galerne.site.plan import Comparison, SitePlan, plan_site
 from galerne.site.scenario import Scenario, read_scenario
+from galerne.site.summary import SummaryLine, summarise_plan
 
 __all__ = [
     "Comparison",
@@ -16,7 +17,9 @@ __all__ = [
     "Figure",
     "Scenario",
     "SitePlan",
+    "SummaryLine",
     "plan_site",
     "plan_to_json",
     "read_scenario",
+    "summarise_plan",
 ]

@@ -16,6 +16,8 @@ from galerne.site.climate import Weather
 from galerne.units import Numeric
 
 CHILLER_RATED_C = 35.0
+AIR_SIDE_RATED_C = 20.0
+"""Outside temperatures at which the catalogue's two coefficients of performance hold."""
 _COP_LIMITS = (0.4, 2.0)  # how far the straight line of the COP may leave its rated value
 _SMALLEST_K = 0.1  # below this difference nothing flows
 
@@ -79,15 +81,15 @@ def intake_c(plant: CoolingPlant, weather: Weather, *, load_ratio: Numeric) -> N
     return np.minimum(weather.dry_bulb_c, np.maximum(wetted_c, enough_c))
 
 
-def chiller_cop(plant: CoolingPlant, outside_c: Numeric, *, slope_per_k: Numeric) -> Numeric:
-    """Coefficient of performance of mechanical cooling at an outside temperature.
+def cop_ratio(outside_c: Numeric, *, rated_c: float, slope_per_k: Numeric) -> Numeric:
+    """Coefficient of performance at an outside temperature, over the one it is rated at.
 
-        COP = COP_35 · (1 − slope · (T − 35))
+        COP / COP_rated = 1 − slope · (T − T_rated)
 
     Valid for: outside temperatures from 5 to 45 °C; held outside them.
     Sources: dc-rl-cooling
     """
-    return plant.chiller_cop * np.clip(1.0 - slope_per_k * (outside_c - CHILLER_RATED_C), *_COP_LIMITS)
+    return np.clip(1.0 - slope_per_k * (outside_c - rated_c), *_COP_LIMITS)
 
 
 def cooling_load(
@@ -100,7 +102,8 @@ def cooling_load(
 ) -> CoolingLoad:
     """Power and water that a plant takes to carry a heat load.
 
-        fans = f · Q_rated · flow³,  free = Q_rated · (supply − intake) / approach,  chiller = rest / COP
+        fans = f · Q_rated · flow³,  free = Q_rated · (supply − intake) / approach
+        chiller = rest / COP(T),  air side = share · Q / COP_air(T)
         water = Q_air · (T_db − intake) / rise / L · C / (C − 1)
 
     Args:
@@ -122,17 +125,17 @@ def cooling_load(
     free_w = np.minimum(liquid_w, rated_w * np.maximum(plant.supply_c - air_c, 0.0) / plant.approach_k)
     rest_w = liquid_w - free_w
     has_chiller = bool(np.all(np.asarray(plant.chiller_cop) > 0.0))
-    chiller_w = (
-        rest_w / chiller_cop(plant, weather.dry_bulb_c, slope_per_k=practice.chiller_slope_per_k)
-        if has_chiller
-        else 0.0 * rest_w
-    )
+    slope_per_k = practice.chiller_slope_per_k
+    chiller_ratio = cop_ratio(weather.dry_bulb_c, rated_c=CHILLER_RATED_C, slope_per_k=slope_per_k)
+    chiller_w = rest_w / (plant.chiller_cop * chiller_ratio) if has_chiller else 0.0 * rest_w
+    air_side_ratio = cop_ratio(weather.dry_bulb_c, rated_c=AIR_SIDE_RATED_C, slope_per_k=slope_per_k)
+    air_side_w = heat_w * plant.air_side_ratio / (plant.air_side_cop * air_side_ratio)
     wetted_w = rated_w * flow_ratio * (weather.dry_bulb_c - air_c) / practice.air_rise_k
     drained = practice.cycles_of_concentration / (practice.cycles_of_concentration - 1.0)
     return CoolingLoad(
         cooling_w=plant.fan_ratio * rated_w * flow_ratio**3
         + plant.pump_ratio * heat_w
-        + heat_w * plant.air_side_ratio / plant.air_side_cop
+        + air_side_w
         + chiller_w,
         water_l_per_s=wetted_w / practice.vaporisation_j_per_l * drained,
         unmet_ratio=0.0 * rest_w if has_chiller else rest_w / heat_w,

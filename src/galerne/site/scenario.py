@@ -106,7 +106,7 @@ class Money:
 class Sampling:
     """How uncertainty is carried: samples drawn, and from which seed."""
 
-    n_samples: Annotated[int, Limits(50, 20_000)]
+    n_samples: Annotated[int, Limits(50, 4000)]
     seed: Annotated[int, Limits(0, 2**32)]
 
 
