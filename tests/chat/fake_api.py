@@ -116,12 +116,12 @@ class FakeApi:
         return JSONResponse(self.receipts[receipt_id] | later | {"sources": SOURCES})
 
     async def _usage(self, _: Request) -> Response:
-        row = {"model": "galerne-mini", "n_answers": 2, "prompt_tokens": 42, "completion_tokens": 128}
+        row = {"group": "galerne-mini", "n_answers": 2, "prompt_tokens": 42, "completion_tokens": 128}
         total = {"energy_j": {"active": 82.4, "full": 111.8}, "co2e_g": {"use": 0.0012, "embodied": 0.0018}}
         return JSONResponse(
             {
-                "object": "list",
-                "data": [row | total | {"water_l": {"site": 0.0, "grid": 0.0001}, "cost_eur": 4e-6}],
+                "group_by": "model",
+                "rows": [row | total | {"water_l": {"site": 0.0, "grid": 0.0001}, "cost_eur": 4e-6}],
             }
         )
 

@@ -189,8 +189,9 @@ class _Writer:
             ("energy_j", "energy", answer["energy_j"]["full"], "J"),
             ("co2e_g", "co2", answer["co2e_g"]["use"], "g"),
             ("water_l", "water", total_water_l(answer), "L"),
-            ("cost_eur", "cost", answer["cost_eur"], "€"),
         ]
+        if answer.get("cost_eur") is not None:
+            amounts.append(("cost_eur", "cost", answer["cost_eur"], "€"))
         if answer["co2e_g"].get("embodied") is not None:
             amounts.append(("embodied_g", "embodied", answer["co2e_g"]["embodied"], "g"))
         figures = tuple(
@@ -230,9 +231,10 @@ class _Writer:
         pue = f"PUE {decimal(answer['place']['pue_ratio'], language=self.language, decimals=2)}"
         factors = [
             (grid["g_per_kwh"], "g/kWh", self._text(answer["co2e_g"]["use"], "g")),
-            (grid["eur_per_kwh"], "€/kWh", self._text(answer["cost_eur"], "€")),
             (grid["l_per_kwh"], "L/kWh", self._text(answer["water_l"]["grid"], "L")),
         ]
+        if answer.get("cost_eur") is not None:
+            factors.insert(1, (grid["eur_per_kwh"], "€/kWh", self._text(answer["cost_eur"], "€")))
         sums = (f"{site_j} × {rate(by, unit, language=self.language)} = {made}" for by, unit, made in factors)
         plug_j = self._text(answer["energy_j"]["full"], "J")
         return self._link("grid", *sums), self._link("site", f"{plug_j} × {pue} = {site_j}")

@@ -120,7 +120,9 @@ def _interval(receipt: Mapping[str, Any], *, language: Language) -> str:
 
 def _explain(receipt: Mapping[str, Any], *, language: Language) -> tuple[Explanation, ...]:
     writer = _Writer(receipt=receipt, language=language)
-    rows = [writer.energy(), writer.facility(), writer.co2(), writer.water(), writer.cost()]
+    rows = [writer.energy(), writer.facility(), writer.co2(), writer.water()]
+    if receipt.get("cost_eur") is not None:
+        rows.append(writer.cost())
     if receipt.get("timing", {}).get("tokens_per_s"):
         rows.append(writer.speed())
     return tuple(rows)

@@ -1,0 +1,192 @@
+"""One answer in the terminal: Markdown as it streams, then the receipt line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.segment import Segment
+from rich.spinner import Spinner
+from rich.text import Text
+
+from galerne.chat.blocks import BlockStream, provisional
+from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece
+from galerne.chat.receipt_view import PACKAGE, receipt_line, view_receipt
+from galerne.chat.terminal.interrupt import until_interrupted
+from galerne.errors import GalerneError
+from galerne.language import Language, phrases
+
+_SETTLE_TRIES = 6
+_SETTLE_S = 0.25
+_CODE_THEME = "ansi_dark"
+
+
+@dataclass(kw_only=True, slots=True)
+class TerminalAnswer:
+    """An answer as it is collected.
+
+    Attributes:
+        complete: False when Ctrl-C stopped it.
+    """
+
+    text: str = ""
+    model_id: str = ""
+    receipt_id: str | None = None
+    receipt: Mapping[str, Any] | None = None
+    complete: bool = False
+    stream: BlockStream = field(default_factory=BlockStream)
+
+
+async def ask_once(
+    client: ApiClient,
+    question: str,
+    *,
+    language: Language,
+    console: Console,
+    model: str | None = None,
+    as_json: bool = False,
+) -> None:
+    """Ask one question, print the answer and its receipt line.
+
+    Args:
+        client: the API, entered.
+        question: what is asked.
+        language: of the receipt line.
+        console: where to print; plain text when it is not a terminal.
+        model: its id; ``None`` takes the first of the server.
+        as_json: print one JSON object with the answer and the receipt instead.
+
+    Raises:
+        AnswerRefused: the API refused.
+        ServerUnreachable: nobody answers.
+    """
+    turns = [{"role": "user", "content": question}]
+    if as_json:
+        answer = TerminalAnswer()
+        await collect(client, turns, model=model, answer=answer)
+        answer.receipt = await settled_receipt(client, answer)
+        facts = {"model": answer.model_id, "answer": answer.text, "receipt": answer.receipt}
+        console.file.write(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
+        return
+    answer = await show_answer(client, turns, language=language, console=console, model=model)
+    await show_receipt_line(client, answer, language=language, console=console)
+
+
+async def show_answer(
+    client: ApiClient,
+    turns: Sequence[Mapping[str, str]],
+    *,
+    language: Language,
+    console: Console,
+    model: str | None,
+) -> TerminalAnswer:
+    """Stream an answer to the console; Ctrl-C stops it."""
+    answer = TerminalAnswer()
+    if not console.is_terminal:
+        work = collect(client, turns, model=model, answer=answer, on_text=_writer(console))
+        answer.complete = await until_interrupted(work)
+        console.file.write("\n")
+        return answer
+    screen = _Screen(answer=answer, waiting=phrases(PACKAGE, language)["waiting"])
+    with Live(screen, console=console, refresh_per_second=12, transient=True) as live:
+
+        def on_text(_: str, n_sealed: int) -> None:
+            _print_blocks(live.console, answer.stream.sealed[len(answer.stream.sealed) - n_sealed :])
+
+        work = collect(client, turns, model=model, answer=answer, on_text=on_text)
+        answer.complete = await until_interrupted(work)
+        n_before = len(answer.stream.sealed)
+        _print_blocks(live.console, answer.stream.finish()[n_before:])
+    if not answer.complete:
+        console.print(Text(phrases(PACKAGE, language)["terminal_stopped"], style="italic dim"))
+    return answer
+
+
+async def collect(
+    client: ApiClient,
+    turns: Sequence[Mapping[str, str]],
+    *,
+    model: str | None,
+    answer: TerminalAnswer,
+    on_text: Any = None,
+) -> None:
+    """Fill ``answer`` from the API."""
+    async for event in client.answer(turns, model=model):
+        match event:
+            case AnswerStart(receipt_id=receipt_id):
+                answer.receipt_id = receipt_id
+            case TextPiece(text=text):
+                answer.text += text
+                n_sealed = answer.stream.feed(text)
+                if on_text is not None:
+                    on_text(text, n_sealed)
+            case AnswerEnd():
+                answer.model_id, answer.receipt = event.model_id, event.receipt
+
+
+async def settled_receipt(client: ApiClient, answer: TerminalAnswer) -> Mapping[str, Any] | None:
+    """The receipt, final if it settles soon; as it was at the end otherwise."""
+    receipt_id = answer.receipt["id"] if answer.receipt else answer.receipt_id
+    receipt = answer.receipt
+    for _ in range(_SETTLE_TRIES if receipt_id else 0):
+        try:
+            receipt = await client.receipt(str(receipt_id))
+        except GalerneError:
+            return receipt
+        if receipt.get("status") == "final":
+            return receipt
+        await asyncio.sleep(_SETTLE_S)
+    return receipt
+
+
+async def show_receipt_line(
+    client: ApiClient, answer: TerminalAnswer, *, language: Language, console: Console
+) -> None:
+    """Print what the answer cost, in one line."""
+    answer.receipt = await settled_receipt(client, answer)
+    if answer.receipt is None:
+        console.print(Text(phrases(PACKAGE, language)["receipt_none"], style="dim"))
+        return
+    line = receipt_line(view_receipt(answer.receipt, language=language))
+    if console.is_terminal:
+        console.print(Text(f"↳ {line}", style="dim"), soft_wrap=True)
+    else:
+        console.file.write(f"\n{line}\n")
+
+
+def _writer(console: Console) -> Any:
+    def write(text: str, _: int) -> None:
+        console.file.write(text)
+        console.file.flush()
+
+    return write
+
+
+def _print_blocks(console: Console, blocks: Iterable[str]) -> None:
+    for block in blocks:
+        console.print(Markdown(block, code_theme=_CODE_THEME))
+        console.print()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Screen:
+    """The block still being written, or a sign that nothing came yet; never taller than the terminal."""
+
+    answer: TerminalAnswer
+    waiting: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.answer.text:
+            yield Spinner("dots", text=Text(self.waiting, style="dim"))
+            return
+        tail = Markdown(provisional(self.answer.stream.tail), code_theme=_CODE_THEME)
+        lines = console.render_lines(tail, options.update(height=None), pad=False)
+        for line in lines[-max(1, console.height - 2) :]:
+            yield from line
+            yield Segment.line()

@@ -1,0 +1,62 @@
+"""The receipt explained and the sums so far, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from galerne.chat.figures import decimal, quantity
+from galerne.chat.receipt_view import PACKAGE, total_co2_g, total_water_l, view_receipt
+from galerne.language import Language, phrases
+
+
+def print_receipt(receipt: Mapping[str, Any], *, language: Language, console: Console) -> None:
+    """Every number of a receipt with how it was made and from which source."""
+    view = view_receipt(receipt, language=language)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+        title=phrases(PACKAGE, language)["receipt_title"],
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(justify="right", style="cyan", no_wrap=True)
+    table.add_column()
+    for row in view.explanations:
+        text = Text(row.text)
+        for source in row.sources:
+            text.append(f"\n↗ {source.title} {source.url}".rstrip(), style="dim")
+        table.add_row(row.label, row.amount, text)
+    console.print(table)
+    stamp = f"{view.method_label} · {view.method_text}. {view.receipt_id} · {view.status} · {view.revision}"
+    console.print(Text(stamp, style="dim"))
+
+
+def print_usage(report: Mapping[str, Any], *, language: Language, console: Console) -> None:
+    """What was used so far, by model."""
+    say = phrases(PACKAGE, language)
+    if not report.get("rows"):
+        console.print(Text(say["terminal_usage_empty"], style="dim"))
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column(say["model"])
+    for key in ("requests", "tokens", "energy", "co2", "water", "cost"):
+        table.add_column(say[f"usage_{key}"], justify="right")
+    for row in report["rows"]:
+        cost_eur = row.get("cost_eur")
+        table.add_row(
+            str(row["group"]),
+            decimal(row["n_answers"], language=language, decimals=0),
+            decimal(row["completion_tokens"], language=language, decimals=0),
+            str(quantity(row["energy_j"]["full"], "J", language=language)),
+            str(quantity(total_co2_g(row), "g", language=language)),
+            str(quantity(total_water_l(row), "L", language=language)),
+            "–" if cost_eur is None else str(quantity(cost_eur, "€", language=language)),
+        )
+    console.print(table)

@@ -1,0 +1,81 @@
+import pytest
+import sqlalchemy as sa
+
+from galerne.chat.store import MessageStatus, metadata, open_conversations, title_of
+from galerne.clock import ManualClock
+from galerne.errors import UnknownConversation
+from galerne.storage import open_store
+from tests.chat.fake_api import a_receipt
+
+
+def test_a_conversation_keeps_its_thread(store):
+    asked, answer = store.begin("What is a galerne?", conversation_id=None, model_id="mini")
+    store.save_answer(answer.id, content="A wind.", status=MessageStatus.DONE, receipt=a_receipt())
+    again, _ = store.begin("And then?", conversation_id=asked.conversation_id, model_id="mini")
+    thread = store.thread(asked.conversation_id)
+    assert [message.content for message in thread] == ["What is a galerne?", "A wind.", "And then?", ""]
+    assert again.parent_id == answer.id
+    assert thread[1].receipt == a_receipt()
+    assert thread[1].receipt_id == "rcpt_001"
+
+
+def test_history_is_newest_first_and_named_by_first_words(tmp_path):
+    clock = ManualClock()
+    store = open_conversations(f"sqlite:///{tmp_path / 'chat.db'}", clock=clock)
+    first, _ = store.begin("first  question\nof many", conversation_id=None, model_id=None)
+    clock.advance(1)
+    store.begin("second", conversation_id=None, model_id=None)
+    assert [entry.title for entry in store.conversations()] == ["second", "first question of many"]
+    clock.advance(1)
+    store.begin("more", conversation_id=first.conversation_id, model_id=None)
+    assert [entry.title for entry in store.conversations()] == ["first question of many", "second"]
+
+
+def test_titles_are_cut_between_words():
+    title = title_of("word " * 40)
+    assert title.endswith("word…")
+    assert len(title) <= 61
+
+
+def test_erasing_removes_the_text_from_the_file(tmp_path):
+    path = tmp_path / "chat.db"
+    store = open_conversations(f"sqlite:///{path}", clock=ManualClock())
+    secret = "the-treasure-lies-under-the-oak"
+    asked, answer = store.begin(secret, conversation_id=None, model_id=None)
+    store.save_answer(answer.id, content=f"I know {secret}", status=MessageStatus.DONE)
+    store.erase(asked.conversation_id)
+    with pytest.raises(UnknownConversation):
+        store.thread(asked.conversation_id)
+    store.close()
+    for file in tmp_path.iterdir():
+        assert secret.encode() not in file.read_bytes()
+
+
+def test_what_a_stopped_daemon_left_is_marked_interrupted(tmp_path):
+    url = f"sqlite:///{tmp_path / 'chat.db'}"
+    _, answer = open_conversations(url, clock=ManualClock()).begin("q", conversation_id=None, model_id=None)
+    again = open_conversations(url, clock=ManualClock()).message(answer.id)
+    assert again.status is MessageStatus.FAILED
+    assert again.problem_code == "interrupted"
+
+
+def test_what_is_not_given_stays(store):
+    _, answer = store.begin("q", conversation_id=None, model_id="mini")
+    store.save_answer(answer.id, content="a", status=MessageStatus.WRITING, receipt_id="rcpt_001")
+    store.save_answer(answer.id, content="ab", status=MessageStatus.STOPPED)
+    saved = store.message(answer.id)
+    assert (saved.receipt_id, saved.model_id, saved.receipt) == ("rcpt_001", "mini", None)
+
+
+@pytest.mark.parametrize("call", ["conversation", "thread", "message", "erase"])
+def test_an_unknown_id_is_said_so(store, call):
+    with pytest.raises(UnknownConversation):
+        getattr(store, call)("nowhere")
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path):
+    engine = open_store(f"sqlite:///{tmp_path / 'chat.db'}", migrations="galerne.chat.migrations")
+    for table in metadata.sorted_tables:
+        found = {column["name"]: column["nullable"] for column in sa.inspect(engine).get_columns(table.name)}
+        assert found == {column.name: bool(column.nullable) for column in table.columns}
+    engine.dispose()

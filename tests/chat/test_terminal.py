@@ -1,0 +1,134 @@
+import asyncio
+import io
+import json
+import re
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+from rich.console import Console
+
+from galerne.chat.client import ApiClient
+from galerne.chat.terminal import ask_once, chain_screen, run_chat
+from galerne.errors import ServerUnreachable
+from galerne.language import Language
+
+EN, FR = Language.ENGLISH, Language.FRENCH
+
+
+def a_console(*, width=80, terminal=False):
+    return Console(file=io.StringIO(), width=width, height=40, force_terminal=terminal, no_color=True)
+
+
+def shown(console):
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+    return text.replace("\u202f", " ").replace("\u00a0", " ")
+
+
+def with_client(url, action):
+    async def go():
+        async with ApiClient(url) as client:
+            await action(client)
+
+    asyncio.run(go())
+
+
+def talk(url, typed, *, language=EN, terminal=False):
+    console = a_console(terminal=terminal)
+    with create_pipe_input() as keyboard, create_app_session(input=keyboard, output=DummyOutput()):
+        keyboard.send_text(typed)
+        with_client(url, lambda client: run_chat(client, language=language, console=console))
+    return shown(console)
+
+
+def test_a_pipe_gets_the_plain_answer_and_the_receipt_line(api_url):
+    console = a_console()
+    with_client(api_url, lambda client: ask_once(client, "hi", language=EN, console=console))
+    answer, receipt = shown(console).split("\n\n")
+    assert answer == "Hello, **world**."
+    assert receipt.startswith("56 J · 1.6 mg CO₂e · 62 µL · 1.6 µ€ · 38 tokens/s · modelled, between")
+
+
+def test_as_json_the_answer_comes_with_its_whole_receipt(api_url):
+    console = a_console()
+    with_client(api_url, lambda client: ask_once(client, "hi", language=EN, console=console, as_json=True))
+    document = json.loads(console.file.getvalue())
+    assert document["answer"] == "Hello, **world**."
+    assert document["receipt"]["status"] == "final"
+
+
+def test_on_a_terminal_the_markdown_is_drawn(fake_api, api_url):
+    fake_api.pieces = ["# Title\n\n", "A **bold** word.\n\n", "- one\n", "- two\n"]
+    console = a_console(terminal=True)
+    with_client(api_url, lambda client: ask_once(client, "hi", language=FR, console=console))
+    assert "**" not in shown(console)
+    assert "• two" in shown(console)
+    assert "modélisé" in shown(console)
+
+
+def test_nobody_there_is_an_error_of_its_own():
+    with pytest.raises(ServerUnreachable):
+        with_client(
+            "http://127.0.0.1:9", lambda client: ask_once(client, "hi", language=EN, console=a_console())
+        )
+
+
+def test_a_conversation_remembers_and_forgets(fake_api, api_url):
+    talk(api_url, "one\rtwo\r/new\rthree\r\x04")
+    lengths = [len(body["messages"]) for body in fake_api.asked]
+    assert lengths == [1, 3, 1]
+
+
+def test_several_lines_by_quotes_and_by_alt_enter(fake_api, api_url):
+    talk(api_url, '"""a\rb"""\rc\x1b\rd\r/quit\r')
+    assert [body["messages"][-1]["content"] for body in fake_api.asked] == ["a\nb", "c\nd"]
+
+
+def test_commands_answer(api_url):
+    text = talk(
+        api_url,
+        "/receipt\rhello\r/receipt\r/usage\r/chain\r/model ministral-3-3b\r/model no\r/nope\r/help\r\x04",
+    )
+    assert "No answer yet" in text
+    assert "What this answer cost" in text
+    assert "galerne-mini" in text
+    assert "From the megawatt to the message" in text
+    assert "Model: ministral-3-3b" in text
+    assert "Models here: galerne-mini, ministral-3-3b" in text
+    assert "There is no command /nope" in text
+    assert text.rstrip().endswith("Fair wind.")
+
+
+def test_a_failure_is_told_with_advice_and_the_talk_goes_on(fake_api, api_url):
+    fake_api.failure = (503, {"code": "overloaded", "message": "4 are waiting"})
+    text = talk(api_url, "hello\r/help\r\x04", language=FR)
+    assert "4 are waiting" in text
+    assert "attendez quelques secondes" in text
+    assert "/receipt" in text
+
+
+@pytest.mark.parametrize("language", [EN, FR])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_chain_fits_its_width_and_has_every_station(fake_api, api_url, language, width):
+    console = a_console(width=width)
+
+    async def ask_and_look(client):
+        await ask_once(client, "hi", language=language, console=a_console())
+        await chain_screen(client, language=language, console=console)
+
+    with_client(api_url, ask_and_look)
+    lines = shown(console).splitlines()
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    for word in {EN: ("Grid", "Place", "Machine", "Engine"), FR: ("Réseau", "Lieu", "Machine", "Moteur")}[
+        language
+    ]:
+        assert word in text
+    assert {EN: "61.0 J × 41.4 g/kWh = 702 µg", FR: "61,0 J × 41,4 g/kWh = 702 µg"}[language] in text
+
+
+def test_the_chain_before_the_first_answer_says_so(api_url):
+    console = a_console()
+    with_client(api_url, lambda client: chain_screen(client, language=EN, console=console))
+    assert "Ask a question" in shown(console)

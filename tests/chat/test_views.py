@@ -1,0 +1,95 @@
+import pytest
+
+from galerne.chat.chain_view import STATIONS, view_chain
+from galerne.chat.receipt_view import PACKAGE, receipt_line, view_receipt
+from galerne.language import Language, phrases
+from tests.chat.fake_api import SOURCES, FakeApi, a_chain, a_receipt
+
+EN, FR = Language.ENGLISH, Language.FRENCH
+
+
+def plain(text):
+    return text.replace("\u202f", " ").replace("\u00a0", " ")
+
+
+def test_the_line_says_what_and_how_it_was_known():
+    line = plain(receipt_line(view_receipt(a_receipt(), language=EN)))
+    assert line == "56 J · 1.6 mg CO₂e · 62 µL · 1.6 µ€ · 38 tokens/s · modelled, between 28 J and 112 J"
+    line = plain(receipt_line(view_receipt(a_receipt(), language=FR)))
+    assert line == "56 J · 1,6 mg CO₂e · 62 µL · 1,6 µ€ · 38 jetons/s · modélisé, entre 28 J et 112 J"
+
+
+def test_every_number_of_the_sheet_shows_how_it_was_made_and_its_source():
+    view = view_receipt(a_receipt() | {"sources": SOURCES}, language=EN)
+    rows = {row.key: row for row in view.explanations}
+    assert set(rows) == {"energy", "facility", "co2", "water", "cost", "speed"}
+    assert "61 J × 41.4 g/kWh" in plain(rows["co2"].text)
+    assert rows["co2"].sources[0].url == "https://example.org/rte"
+    assert rows["facility"].sources[0].url == ""
+
+
+def test_what_is_not_known_is_left_out_not_shown_as_zero():
+    receipt = a_receipt() | {"cost_eur": None, "interval_ratio": None, "timing": {}}
+    receipt["grid"] |= {"eur_per_kwh": None}
+    receipt["co2e_g"] = {"use": 0.0007, "embodied": None}
+    view = view_receipt(receipt, language=EN)
+    assert [key for key, _, _ in view.amounts] == ["energy", "co2", "water"]
+    assert view.interval == ""
+
+
+def chain_with_answer(**changes):
+    return a_chain(FakeApi(receipts={"rcpt_001": a_receipt()})) | changes
+
+
+def test_the_chain_has_five_stations_and_the_arithmetic_between_them():
+    view = view_chain(chain_with_answer(), language=EN)
+    assert tuple(station.key for station in view.stations) == STATIONS
+    sums = {link.key: tuple(map(plain, link.sums)) for link in view.links}
+    assert list(sums) == ["grid", "site", "power", "share"]
+    assert sums["site"] == ("55.9 J × PUE 1.09 = 61.0 J",)
+    assert sums["share"] == ("41.2 J + 14.7 J = 55.9 J",)
+    assert sums["grid"][0] == "61.0 J × 41.4 g/kWh = 702 µg"
+    assert sums["power"] == ("4.10 W",)
+
+
+def test_every_figure_of_the_chain_says_how_it_is_known():
+    view = view_chain(chain_with_answer(), language=FR)
+    figures = [figure for station in view.stations for figure in station.figures]
+    assert {figure.method for figure in figures} <= {"measured", "derived", "modelled", "published"}
+    assert all(figure.method_label and figure.method_text for figure in figures)
+    assert len({figure.key for figure in figures}) == len(figures)
+
+
+def test_before_the_first_answer_the_chain_stands_without_it():
+    view = view_chain(chain_with_answer(answer=None), language=EN)
+    assert not view.has_answer
+    assert view.stations[-1].figures == ()
+    assert [link.sums for link in view.links if link.key != "power"] == [(), (), ()]
+
+
+def test_tokens_and_power_make_joules_per_token():
+    chain = chain_with_answer()
+    chain["machine"]["power_w"], chain["engine"]["tokens_per_s"] = 12.0, 120.0
+    (power,) = [link for link in view_chain(chain, language=EN).links if link.key == "power"]
+    assert plain(power.sums[0]) == "12.0 W ÷ 120 tokens/s = 100 mJ"
+
+
+def test_the_accounts_are_shares_of_the_meter():
+    view = view_chain(chain_with_answer(), language=EN)
+    assert sum(account.share_ratio for account in view.accounts) == pytest.approx(1.0)
+
+
+def test_without_a_meter_there_are_no_accounts():
+    view = view_chain(chain_with_answer(accounts_j={"meter": 0.0}), language=EN)
+    assert view.accounts == ()
+
+
+def test_both_languages_have_the_same_phrases_with_the_same_places():
+    english, french = phrases(PACKAGE, EN), phrases(PACKAGE, FR)
+    assert set(english) == set(french)
+    for key, text in english.items():
+        assert sorted(_places(text)) == sorted(_places(french[key])), key
+
+
+def _places(text):
+    return [part.partition("}")[0] for part in text.split("{")[1:]]
