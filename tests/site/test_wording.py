@@ -22,7 +22,7 @@ ENGLISH, FRENCH = wording_in(Language.ENGLISH), wording_in(Language.FRENCH)
         (1.14e10, "g", "11.4 kt", "11,4 kt"),
         (9.9e14, "J", "275 GWh", "275 GWh"),
         (0.316, "J/tok", "316 mJ", "316 mJ"),
-        (2.142e15, "tokens", "2,140 trillion", "2 140 billions"),
+        (2.1423e15, "tokens", "2,140 trillion", "2 140 billions"),
         (0.0327, "s", "32.7 ms", "32,7 ms"),
         (0.5, "1", "0.5", "0,5"),
     ],

@@ -164,6 +164,11 @@ def _plants(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:
         span="",
         source=_source(plan, plant, "fan_ratio"),
     )
+    for key, phrase in say.items():
+        field = key.removeprefix("plant_")
+        if key.startswith("plant_") and (best := getattr(plant, field)):
+            spread = plant.spread.get(field) or Spread(best=best, low=best, high=best)
+            yield _line(phrase, spread, "1", _source(plan, plant, field), wording)
     for stage in plan.power_stages:
         yield Assumption(
             name=say["chain"],

@@ -12,6 +12,7 @@ from galerne.units import KWH_J
 _NO_BREAK = "\u00a0"
 _THIN_NO_BREAK = "\u202f"
 _FRENCH_MARKS = {ord(","): _THIN_NO_BREAK, ord("."): ","}
+_EXACT_BELOW = 1e6  # whole numbers below keep all their digits
 _PACKAGE = "galerne.site"
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"))
 _WORDS = ((1e12, "word_1e12"), (1e9, "word_1e9"), (1e6, "word_1e6"), (1.0, ""))
@@ -39,6 +40,8 @@ class Wording:
 
     def number(self, value: float, *, digits: int = 3) -> str:
         """A number with at most so many significant digits; a rounder one keeps its own."""
+        if value == int(value) and abs(value) < _EXACT_BELOW:
+            digits = len(str(int(abs(value))))
         digits = next((fewer for fewer in range(1, digits) if float(f"{value:.{fewer}g}") == value), digits)
         rounded = float(f"{value:.{digits}g}")
         if rounded == int(rounded):
