@@ -8,7 +8,9 @@ import dataclasses
 import errno
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import uvicorn
 
@@ -20,6 +22,8 @@ from galerne.storage import DataFolderLock, read_daemon
 
 SHUTDOWN_S = 5
 """How long answers in flight may take to end when the daemon is told to stop."""
+STARTING_S = 20.0
+"""How long a command waits for a daemon that is loading its model."""
 
 
 def run_daemon(settings: Settings, *, announce: Callable[[str], None], simulate: str | None = None) -> None:
@@ -37,12 +41,20 @@ def run_daemon(settings: Settings, *, announce: Callable[[str], None], simulate:
 @contextlib.contextmanager
 def attach_or_host(settings: Settings) -> Iterator[str]:
     """The address of the folder's daemon; without one, host it on a free port until the block ends."""
-    running = read_daemon(settings.home)
-    if running and running.address:
-        yield running.address
+    address = _address_of_daemon(settings.home)
+    if address:
+        yield address
         return
     with _host(settings) as address:
         yield address
+
+
+def _address_of_daemon(home: Path) -> str | None:
+    """Where the folder's daemon answers; waits for one that is starting."""
+    deadline_s = time.monotonic() + STARTING_S
+    while (running := read_daemon(home)) and running.address is None and time.monotonic() < deadline_s:
+        time.sleep(STARTING_S / 200)
+    return running.address if running else None
 
 
 @contextlib.contextmanager

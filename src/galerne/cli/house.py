@@ -19,7 +19,7 @@ from galerne.cli.nodes import PoweredNode, local_node, simulated_node
 from galerne.cli.settings import Settings
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
-from galerne.errors import UnknownModel
+from galerne.errors import InvalidRequest
 from galerne.fleet import ChainObserver, Gateway, Router, Surroundings, Throughput
 from galerne.grid import GridSignal, annual_signal, direct_profile_g_per_kwh
 from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
@@ -82,6 +82,7 @@ async def open_house(
         GalerneError: whatever does not open or start.
     """
     settings, clock = foundation.settings, foundation.clock
+    foundation.grid()  # an unknown zone is said now, not at the first answer
     powered = _make_node(foundation, simulate=simulate)
     with contextlib.ExitStack() as stack:
         ledger = Ledger.open(sqlite_url(settings.ledger_path))
@@ -108,9 +109,7 @@ def _make_node(foundation: Foundation, *, simulate: str | None) -> PoweredNode:
         return local_node(catalog, machine, file, context_tokens=settings.context_tokens, clock=clock)
     model_id = settings.model_id
     if model_id == BUILTIN_MODEL_ID:
-        raise UnknownModel(
-            model=f"{model_id} (to simulate, name a model with --model)", nearest="ministral-3-8b"
-        )
+        raise InvalidRequest(path="--model", problem="name the model of the catalogue that is simulated")
     return simulated_node(catalog, machine, system_id=simulate, model_id=model_id, clock=clock)
 
 

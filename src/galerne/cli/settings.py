@@ -115,11 +115,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         onsite_water_l_per_kwh=_number(environ, "GALERNE_WATER_L_PER_KWH", 0.0, least=0.0) or 0.0,
         place_source="user-place" if own_place else "galerne-home",
         host=environ.get("GALERNE_HOST") or "127.0.0.1",
-        port=int(_number(environ, "GALERNE_PORT", DEFAULT_PORT, least=0.0, most=65535.0) or 0),
+        port=_whole(environ, "GALERNE_PORT", DEFAULT_PORT, least=0, most=65535),
         api_key=environ.get("GALERNE_API_KEY") or None,
-        context_tokens=int(
-            _number(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256.0) or 0
-        ),
+        context_tokens=_whole(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256),
         language=environment_language(environ),
     )
 
@@ -129,9 +127,7 @@ def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
 
-def _number(
-    environ: Mapping[str, str], name: str, default: float | None, *, least: float, most: float = math.inf
-) -> float | None:
+def _number(environ: Mapping[str, str], name: str, default: float | None, *, least: float) -> float | None:
     text = environ.get(name)
     if not text:
         return default
@@ -139,6 +135,22 @@ def _number(
         value = float(text)
     except ValueError as error:
         raise InvalidRequest(path=name, problem=f"{text!r} is not a number") from error
-    if not least <= value <= most or not math.isfinite(value):
-        raise InvalidRequest(path=name, problem=f"{text} is not between {least:g} and {most:g}")
+    if not least <= value < math.inf:
+        raise InvalidRequest(path=name, problem=f"{text} is not a number from {least:g} up")
+    return value
+
+
+def _whole(
+    environ: Mapping[str, str], name: str, default: int, *, least: int, most: int | None = None
+) -> int:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise InvalidRequest(path=name, problem=f"{text!r} is not a whole number") from error
+    if value < least or (most is not None and value > most):
+        limits = f"from {least} up" if most is None else f"from {least} to {most}"
+        raise InvalidRequest(path=name, problem=f"{text} is not a number {limits}")
     return value

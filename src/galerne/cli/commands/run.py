@@ -12,6 +12,7 @@ from galerne.chat.terminal import ask_once, run_chat
 from galerne.cli.daemon import attach_or_host
 from galerne.cli.screen import make_console
 from galerne.cli.settings import Settings, read_settings
+from galerne.errors import InvalidRequest
 
 
 def run(*, model: str | None, prompt: str, json_output: bool) -> None:
@@ -19,26 +20,31 @@ def run(*, model: str | None, prompt: str, json_output: bool) -> None:
 
     Raises:
         UnknownModel: there is no such model on this machine; names the nearest.
+        InvalidRequest: there is neither a question nor a terminal to talk in.
     """
     settings = read_settings(os.environ)
     if model is not None:
         settings = dataclasses.replace(settings, model_id=model)
-    question = "\n\n".join(part for part in (prompt.strip(), piped_text()) if part)
-    if question or not sys.stdin.isatty():
-        ask(settings, question, as_json=json_output)
+    written = prompt.encode("utf-8", errors="replace").decode("utf-8").strip()
+    question = "\n\n".join(part for part in (written, piped_text()) if part)
+    if question:
+        ask(settings, question, model=model, as_json=json_output)
+    elif sys.stdin is not None and sys.stdin.isatty():
+        talk(settings, model=model)
     else:
-        talk(settings)
+        problem = "ask a question on the command line or in the pipe; a chat needs a terminal"
+        raise InvalidRequest(path="PROMPT", problem=problem)
 
 
 def piped_text() -> str:
-    """What was piped in; empty on a terminal or without standard input."""
+    """What was piped in; empty on a terminal or without standard input. Bytes that are no text are marked."""
     if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
         return ""
-    return sys.stdin.read().strip()
+    return sys.stdin.buffer.read().decode("utf-8", errors="replace").strip()
 
 
-def ask(settings: Settings, question: str, *, as_json: bool = False) -> None:
-    """One answer and its receipt."""
+def ask(settings: Settings, question: str, *, model: str | None = None, as_json: bool = False) -> None:
+    """One answer and its receipt; of the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
         async with ApiClient(address, key=settings.api_key) as client:
@@ -47,7 +53,7 @@ def ask(settings: Settings, question: str, *, as_json: bool = False) -> None:
                 question,
                 language=settings.language,
                 console=make_console(),
-                model=settings.model_id,
+                model=model,
                 as_json=as_json,
             )
 
@@ -55,14 +61,12 @@ def ask(settings: Settings, question: str, *, as_json: bool = False) -> None:
         asyncio.run(go(address))
 
 
-def talk(settings: Settings) -> None:
-    """A conversation in the terminal."""
+def talk(settings: Settings, *, model: str | None = None) -> None:
+    """A conversation in the terminal; with the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
         async with ApiClient(address, key=settings.api_key) as client:
-            await run_chat(
-                client, language=settings.language, console=make_console(), model=settings.model_id
-            )
+            await run_chat(client, language=settings.language, console=make_console(), model=model)
 
     with attach_or_host(settings) as address:
         asyncio.run(go(address))
