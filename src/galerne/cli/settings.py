@@ -102,7 +102,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         InvalidRequest: names the variable and what is wrong with it.
     """
     home = Path(environ.get("GALERNE_HOME") or platformdirs.user_data_dir("galerne", appauthor=False))
-    own_place = "GALERNE_PUE_RATIO" in environ or "GALERNE_WATER_L_PER_KWH" in environ
+    own_place = environ.get("GALERNE_PUE_RATIO") or environ.get("GALERNE_WATER_L_PER_KWH")
     return Settings(
         home=home.expanduser().absolute(),
         models_folder=Path(environ.get("GALERNE_MODELS") or home / "models").expanduser().absolute(),

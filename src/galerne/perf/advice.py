@@ -89,15 +89,18 @@ def _fit(
     return fit_plan(plan, free_bytes=free_bytes, overhead_bytes=overhead_bytes)
 
 
-def _recommend(fits: Sequence[Fit], free_bytes: float) -> Fit | None:
+def recent_for_general_use(fits: Sequence[Fit]) -> list[Fit]:
+    """Those worth recommending: for general use, and not much older than the newest known."""
     newest = max((fit.plan.model.released for fit in fits), default="0000")
-    recent = f"{int(newest[:4]) - RECENT_YEARS}{newest[4:]}"
+    oldest = f"{int(newest[:4]) - RECENT_YEARS}{newest[4:]}"
+    return [f for f in fits if f.plan.model.purpose == "general" and f.plan.model.released >= oldest]
+
+
+def _recommend(fits: Sequence[Fit], free_bytes: float) -> Fit | None:
     comfortable = [
         fit
-        for fit in fits
-        if fit.plan.model.purpose == "general"
-        and fit.plan.model.released >= recent
-        and fit.headroom_bytes >= RECOMMENDED_HEADROOM_RATIO * free_bytes
+        for fit in recent_for_general_use(fits)
+        if fit.headroom_bytes >= RECOMMENDED_HEADROOM_RATIO * free_bytes
         and fit.tokens_per_s >= COMFORTABLE_TOKENS_PER_S
     ]
     # Among equals in size the newest: makers publish several generations of one size.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from galerne.cli.commands.fit import newest_of_each_shape
 from galerne.cli.commands.run import ask, piped_text, talk
 from galerne.cli.house import Foundation, lay_foundation
 from galerne.cli.screen import advice_line, fit_table, machine_table, make_console
@@ -14,6 +15,7 @@ from galerne.language import phrases
 from galerne.machine import describe, free_memory_bytes
 from galerne.models import library
 from galerne.perf import Advice, Fit, advise
+from galerne.perf.advice import recent_for_general_use
 
 N_SHOWN = 4
 """Fitting models shown at the start; `galerne fit` shows all."""
@@ -46,8 +48,10 @@ def _introduce(foundation: Foundation) -> None:
 
 
 def _most_interesting(advice: Advice) -> list[Fit]:
-    """The recommended model, the largest others that fit, and the first that does not."""
-    fitting = [fit for fit in advice.fits if fit.fits][-N_SHOWN:]
+    """The largest models worth having that fit, with the recommended one, and the next that does not."""
+    worth_having = newest_of_each_shape(recent_for_general_use(advice.fits))
+    fitting = [fit for fit in worth_having if fit.fits][-N_SHOWN:]
+    too_large = [fit for fit in worth_having if not fit.fits][:1]
     if advice.recommended and advice.recommended not in fitting:
         fitting = [advice.recommended, *fitting[1:]]
-    return [*fitting, advice.next_larger] if advice.next_larger else fitting
+    return [*fitting, *too_large]
