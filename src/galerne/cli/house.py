@@ -224,7 +224,7 @@ def _make_services(
         clock=foundation.clock,
         language=settings.language,
         api_key_hash=hash_key(settings.api_key) if settings.api_key else None,
-        allowed_hosts=("localhost", settings.host),
+        allowed_hosts=("localhost", settings.host, *settings.host_names),
         fit=fits,
         plan_site=plan,
     )

@@ -28,6 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_WATER_L_PER_KWH": "Water evaporated on site per kWh of IT energy (default: 0 at home).",
     "GALERNE_HOST": "Address the daemon listens on (default: 127.0.0.1).",
     "GALERNE_PORT": "Port the daemon listens on (default: 4747).",
+    "GALERNE_HOSTS": "Names, separated by commas, by which others call this machine (default: none).",
     "GALERNE_API_KEY": "Key that clients must send; required on any address but loopback.",
     "GALERNE_CONTEXT_TOKENS": "Context of one conversation (default: the model's own, at most 8192).",
     "GALERNE_LANGUAGE": "en or fr (default: by the terminal's locale).",
@@ -60,6 +61,7 @@ class Settings:
     place_source: str
     host: str
     port: int
+    host_names: tuple[str, ...]
     api_key: str | None
     context_tokens: int
     language: Language
@@ -116,6 +118,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         place_source="user-place" if own_place else "galerne-home",
         host=environ.get("GALERNE_HOST") or "127.0.0.1",
         port=_whole(environ, "GALERNE_PORT", DEFAULT_PORT, least=0, most=65535),
+        host_names=tuple(name.strip() for name in environ.get("GALERNE_HOSTS", "").split(",") if name.strip()),
         api_key=environ.get("GALERNE_API_KEY") or None,
         context_tokens=_whole(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256),
         language=environment_language(environ),
