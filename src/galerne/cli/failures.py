@@ -41,12 +41,10 @@ def exit_code_of(error: GalerneError) -> int:
 
 def run_reporting_failures() -> None:
     """Run the command line and leave the process with its exit code."""
-    from galerne.cli.app import app
-
     try:
-        app()
+        _run()
     except GalerneError as error:
-        _report(error)
+        _report(str(error), error.advice)
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
@@ -54,14 +52,30 @@ def run_reporting_failures() -> None:
         # The reader of our pipe has left, as `head` does: not a failure. Nothing more is written to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        _report(str(error), "Check the disk and the rights of this user.")
+        sys.exit(1)
 
 
-def _report(error: GalerneError) -> None:
+def _run() -> None:
+    from galerne.cli.app import app
+
+    try:
+        app()
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):
+            raise leaving.__context__ from None
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a pipe that breaks now is met here and not by the interpreter
+        raise
+
+
+def _report(sentence: str, advice: str) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]galerne:[/] {_plain(str(error))}", soft_wrap=True)
-    console.print(f"  {_plain(error.advice)}", style="dim", soft_wrap=True)
+    console.print(f"[bold red]galerne:[/] {_plain(sentence)}", soft_wrap=True)
+    console.print(f"  {_plain(advice)}", style="dim", soft_wrap=True)
 
 
 def _plain(text: str) -> str:
