@@ -118,11 +118,15 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         place_source="user-place" if own_place else "galerne-home",
         host=environ.get("GALERNE_HOST") or "127.0.0.1",
         port=_whole(environ, "GALERNE_PORT", DEFAULT_PORT, least=0, most=65535),
-        host_names=tuple(name.strip() for name in environ.get("GALERNE_HOSTS", "").split(",") if name.strip()),
+        host_names=_names(environ, "GALERNE_HOSTS"),
         api_key=environ.get("GALERNE_API_KEY") or None,
         context_tokens=_whole(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256),
         language=environment_language(environ),
     )
+
+
+def _names(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in environ.get(name, "").split(",") if word.strip())
 
 
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:
