@@ -15,6 +15,8 @@ from galerne.perf import BatchShape, ServingPlan, predict_step, serving_plan, st
 
 LOCAL_NODE = "local"
 N_SLOTS = 4
+BUILTIN_TEMPERATURE = 0.0
+"""The built-in model states facts: it takes the likeliest word."""
 SIMULATED_FORMAT = "fp8"
 SIMULATED_SLOTS = 64
 SIMULATED_ALIASES = ("default",)
@@ -67,6 +69,7 @@ def local_node(
         weights=step_weights(plan),
         aliases=("default",),
         created_at=file.path.stat().st_mtime,
+        default_temperature=BUILTIN_TEMPERATURE if file.is_builtin else None,
     )
     busy_core_w = machine.host.busy_core_w
     return PoweredNode(node=node, machine=host_only, active_j=lambda: engine.processor_s() * busy_core_w)

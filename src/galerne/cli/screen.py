@@ -27,6 +27,7 @@ def print_json(document: Any) -> None:
 def plain_table(*columns: str, title: str | None = None, numeric_from: int = 1) -> Table:
     """A table in the house style: rules only where they help; numbers right-aligned."""
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table.min_width = len(title) if title else None  # a narrow table does not break its title
     for position, column in enumerate(columns):
         table.add_column(
             column, justify="right" if position >= numeric_from else "left", no_wrap=position > 0

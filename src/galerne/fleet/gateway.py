@@ -183,7 +183,7 @@ class Gateway:
         )
         finished: Finished | None = None
         reason = FinishReason.CANCELLED
-        stream = node.engine.generate(request)
+        stream = node.engine.generate(node.with_defaults(request))
         try:
             async for event in stream:
                 if isinstance(event, Finished):

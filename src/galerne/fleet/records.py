@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from galerne.engines import Engine
-from galerne.generation import Finished
+from galerne.generation import Finished, GenerationRequest
 from galerne.ledger import Receipt
 from galerne.perf import ServingPlan, StepWeights
 
@@ -23,6 +23,7 @@ class Node:
     Attributes:
         aliases: other names clients may use for its model.
         created_at: when the model file was made, for the model card.
+        default_temperature: used where a request names none; None leaves it to the engine.
     """
 
     node_id: str
@@ -33,6 +34,7 @@ class Node:
     weights: StepWeights
     aliases: tuple[str, ...] = ()
     created_at: float = 0.0
+    default_temperature: float | None = None
     n_characters: float = field(default=0.0)
     n_prompt_tokens: float = field(default=0.0)
     n_answers: int = field(default=0)
@@ -58,6 +60,12 @@ class Node:
         """Tokens that the next answer will probably have."""
         mean = self.n_new_tokens / self.n_answers if self.n_answers else FIRST_GUESS_NEW_TOKENS
         return min(mean, float(limit)) if limit else mean
+
+    def with_defaults(self, request: GenerationRequest) -> GenerationRequest:
+        """The request with what this model prefers where it says nothing."""
+        if request.sampling.temperature is not None or self.default_temperature is None:
+            return request
+        return replace(request, sampling=replace(request.sampling, temperature=self.default_temperature))
 
     def answers_to(self, name: str) -> bool:
         """Whether a client that asks for ``name`` means this node's model."""

@@ -28,7 +28,8 @@ class Advice:
             the model that needs least memory first.
         recommended: the largest recent one for general use that fits comfortably and writes as fast as one
             reads; None where none does.
-        next_larger: the smallest that does not fit; its ``headroom_bytes`` says how much memory is missing.
+        next_larger: the smallest recent one for general use that does not fit; its ``headroom_bytes`` says
+            how much memory is missing.
     """
 
     free_bytes: float
@@ -72,7 +73,7 @@ def advise(
         free_bytes=free_bytes,
         fits=tuple(fits),
         recommended=_recommend(fits, free_bytes),
-        next_larger=next((fit for fit in fits if not fit.fits), None),
+        next_larger=next((fit for fit in recent_for_general_use(fits) if not fit.fits), None),
     )
 
 
@@ -90,10 +91,16 @@ def _fit(
 
 
 def recent_for_general_use(fits: Sequence[Fit]) -> list[Fit]:
-    """Those worth recommending: for general use, and not much older than the newest known."""
+    """Those worth recommending: for general use by anyone, and not much older than the newest known."""
     newest = max((fit.plan.model.released for fit in fits), default="0000")
     oldest = f"{int(newest[:4]) - RECENT_YEARS}{newest[4:]}"
-    return [f for f in fits if f.plan.model.purpose == "general" and f.plan.model.released >= oldest]
+    return [
+        fit
+        for fit in fits
+        if fit.plan.model.purpose == "general"
+        and fit.plan.model.commercial_use
+        and fit.plan.model.released >= oldest
+    ]
 
 
 def _recommend(fits: Sequence[Fit], free_bytes: float) -> Fit | None:

@@ -48,10 +48,12 @@ def _introduce(foundation: Foundation) -> None:
 
 
 def _most_interesting(advice: Advice) -> list[Fit]:
-    """The largest models worth having that fit, with the recommended one, and the next that does not."""
+    """The models worth having around the recommended one; the smallest where none is fast enough."""
     worth_having = newest_of_each_shape(recent_for_general_use(advice.fits))
-    fitting = [fit for fit in worth_having if fit.fits][-N_SHOWN:]
-    too_large = [fit for fit in worth_having if not fit.fits][:1]
-    if advice.recommended and advice.recommended not in fitting:
-        fitting = [advice.recommended, *fitting[1:]]
-    return [*fitting, *too_large]
+    if advice.recommended is None:
+        return worth_having[:N_SHOWN]
+    model_id = advice.recommended.plan.model.id
+    n_up_to_it = sum(fit.needed_bytes <= advice.recommended.needed_bytes for fit in worth_having)
+    around = worth_having[max(0, n_up_to_it - N_SHOWN + 2) : n_up_to_it + 2]
+    present = any(fit.plan.model.id == model_id for fit in around)
+    return around if present else [advice.recommended, *around]
