@@ -2,12 +2,15 @@
 
 SQLite runs in WAL mode with ``synchronous=FULL``: a committed row survives a killed process and a power
 cut, and readers never wait for the writer. Every failure of the database is ``StoreUnreachable``.
+
+Writers of one process take turns at a lock of ours: SQLite's own wait is a sleep, and unfair.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +48,8 @@ def open_store(url: str, *, migrations: str, busy_timeout_s: float = BUSY_TIMEOU
         engine = _make_engine(make_url(url), busy_timeout_s=busy_timeout_s)
     except (ArgumentError, ImportError, OSError, sqlalchemy.exc.NoSuchModuleError) as error:
         raise StoreUnreachable(store=store, problem=_first_line(error)) from error
-    engine = engine.execution_options(galerne_store=store)
+    turns = _Turns(store, busy_timeout_s) if engine.dialect.name == "sqlite" else nullcontext()
+    engine = engine.execution_options(galerne_store=store, galerne_turns=turns)
     try:
         with reading(engine) as connection:
             current = is_current(connection, package=migrations, store=store)
@@ -67,28 +71,52 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises:
         StoreUnreachable: the database does not answer.
     """
-    with _transaction(engine, write=False) as connection:
+    with _transaction(engine, {"galerne_write": False}) as connection:
         yield connection
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, survives_power_loss: bool = True) -> Iterator[Connection]:
     """A transaction that writes: all of it is durable when the block ends, or none.
 
     ``IntegrityError`` and ``DataError`` pass through: what does not fit the tables is the caller's matter.
 
+    Args:
+        engine: of an open store.
+        survives_power_loss: False does not wait for the disk: the rows survive a killed program, and a power
+            cut may take them, whole transactions and the newest first.
+
     Raises:
         StoreUnreachable: the database does not answer, is locked or its disk is full.
     """
-    with _transaction(engine, write=True) as connection:
+    options = {"galerne_write": True, "galerne_waits": survives_power_loss}
+    with engine.get_execution_options()["galerne_turns"], _transaction(engine, options) as connection:
         yield connection
 
 
+class _Turns:
+    """Writers of one process, one at a time, in about the order in which they came."""
+
+    def __init__(self, store: str, longest_wait_s: float) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._longest_wait_s = longest_wait_s
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self._longest_wait_s):
+            raise StoreUnreachable(
+                store=self._store, problem="it is locked by another writer of this program"
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 @contextmanager
-def _transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
+def _transaction(engine: Engine, options: dict[str, bool]) -> Iterator[Connection]:
     store = str(engine.get_execution_options().get("galerne_store", "unnamed"))
     try:
-        with engine.connect().execution_options(galerne_write=write) as connection, connection.begin():
+        with engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
     except (IntegrityError, DataError):
         raise
@@ -108,7 +136,9 @@ def _make_engine(url: URL, *, busy_timeout_s: float) -> Engine:
         return engine
     if url.get_backend_name() == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-        return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        engine = sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        _prepare_postgresql(engine)
+        return engine
     raise ArgumentError(f"a store is SQLite or PostgreSQL, not {url.get_backend_name()}")
 
 
@@ -128,8 +158,23 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A reader that turns writer can fail at once, whatever the timeout: writers queue from the start.
-        write = connection.get_execution_options().get("galerne_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("galerne_write", False):
+            waits = options.get("galerne_waits", True)
+            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if waits else 'NORMAL'}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if not options.get("galerne_write", False):  # by default each statement would see another moment
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        elif not options.get("galerne_waits", True):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
 
 def _first_line(error: BaseException) -> str:
