@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asset:
-    """One file."""
+    """One file, as it is and compressed."""
 
     content: bytes
+    compressed: bytes
     media_type: str
 
 
@@ -27,10 +29,14 @@ def assets() -> Mapping[str, Asset]:
     """Every file of the ``static`` folder, by name."""
     folder = resources.files("galerne.chat.web").joinpath("static")
     return {
-        entry.name: Asset(content=entry.read_bytes(), media_type=_TYPES[entry.name.rsplit(".", 1)[1]])
+        entry.name: _read(entry.read_bytes(), media_type=_TYPES[entry.name.rsplit(".", 1)[1]])
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if entry.is_file() and entry.name.rsplit(".", 1)[-1] in _TYPES
     }
+
+
+def _read(content: bytes, *, media_type: str) -> Asset:
+    return Asset(content=content, compressed=gzip.compress(content, mtime=0), media_type=media_type)
 
 
 @functools.cache
@@ -56,4 +62,8 @@ async def serve_asset(request: Request) -> Response:
         return Response(status_code=404)
     fresh = request.path_params["digest"] == digest()
     caching = "public, max-age=31536000, immutable" if fresh else "no-cache"
-    return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": caching})
+    headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(asset.content, media_type=asset.media_type, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(asset.compressed, media_type=asset.media_type, headers=headers)

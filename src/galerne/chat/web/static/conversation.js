@@ -117,6 +117,7 @@ async function ask() {
     if (form.elements.conversation.value !== conversation) {
       form.elements.conversation.value = conversation;
       history.pushState({}, "", address);
+      find("input[name=back]").value = address; // where the language switch returns to
     }
     following = true;
     goToEnd();
