@@ -43,7 +43,11 @@ def pages() -> Iterator[tuple[Path, str]]:
     for name, write in REFERENCE.items():
         yield Path("reference", name), write()
     for path in sorted(DOCS.glob("methods/*.md")):
-        yield path.relative_to(DOCS), with_results(path.read_text(encoding="utf-8"))
+        try:
+            yield path.relative_to(DOCS), with_results(path.read_text(encoding="utf-8"))
+        except Exception as error:
+            error.add_note(f"in an example of docs/{path.relative_to(DOCS).as_posix()}")
+            raise
 
 
 def stale_pages() -> list[tuple[Path, str]]:

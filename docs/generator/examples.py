@@ -9,15 +9,18 @@ import ast
 import contextlib
 import io
 import re
+from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def with_results(text: str) -> str:
-    """The page with the results of its examples as they are now."""
+    """The page with the results of its examples as they are now; they run in the project's folder."""
     namespace: dict[str, Any] = {}
-    return BLOCK.sub(lambda block: f"```pycon\n{_run(block[1], namespace)}```", text)
+    with contextlib.chdir(ROOT):
+        return BLOCK.sub(lambda block: f"```pycon\n{_run(block[1], namespace)}```", text)
 
 
 def _run(block: str, namespace: dict[str, Any]) -> str:
