@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import torch
-from recipes.builtin import card, evaluate, export, shape, tokens, training
+from recipes.builtin import card, evaluate, export, parity, shape, tokens, training
 from transformers import MistralForCausalLM
 
 
@@ -20,13 +20,16 @@ def main() -> None:
     parser.add_argument("--score-only", action="store_true", help="score the GGUF already in the folder")
     parser.add_argument("--install", action="store_true", help="copy the GGUF and its card into the package")
     parser.add_argument("--folder", type=Path, default=shape.WORK_FOLDER, help="where to write")
+    parser.add_argument("--further", action="store_true", help="train the model in the folder further")
     parser.add_argument("--minutes", type=float, default=110, help="stop after this time at the latest")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     path = options.folder / shape.GGUF_NAME
     if not options.score_only:
-        make_model(options.folder, steps=options.steps, limit_s=60 * options.minutes)
-    verdicts = evaluate.evaluate(path, options.folder)
+        make_model(options.folder, steps=options.steps, limit_s=60 * options.minutes, further=options.further)
+    with evaluate.Server.of(path) as server:
+        print(f"llama.cpp and transformers agree within {parity.check(server, options.folder):.4f}")
+        verdicts = evaluate.evaluate(server, options.folder)
     print(evaluate.failures(verdicts))
     print(evaluate.summary(verdicts))
     card.write_card(options.folder, path, verdicts)
@@ -35,12 +38,13 @@ def main() -> None:
         shutil.copy(options.folder / "MODEL_CARD.md", shape.PACKAGE_FOLDER)
 
 
-def make_model(folder: Path, *, steps: int, limit_s: float) -> None:
+def make_model(folder: Path, *, steps: int, limit_s: float, further: bool) -> None:
     """Make the tokenizer, train the model and write the GGUF and a report beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer_path = folder / "tokenizer.json"
     started_at = time.monotonic()
-    tokens.train_tokenizer().save(str(tokenizer_path))
+    if not further:
+        tokens.train_tokenizer().save(str(tokenizer_path))
     print(f"tokenizer made in {time.monotonic() - started_at:.0f} s", flush=True)
     path = folder / shape.GGUF_NAME
 
@@ -48,7 +52,11 @@ def make_model(folder: Path, *, steps: int, limit_s: float) -> None:
         export.write_gguf(model, tokenizer_path, path)
 
     model, report = training.train(
-        tokenizer_path, steps=steps, limit_s=limit_s, on_checkpoint=export_checkpoint
+        tokenizer_path,
+        steps=steps,
+        limit_s=limit_s,
+        on_checkpoint=export_checkpoint,
+        start=folder / "transformers" if further else None,
     )
     model.save_pretrained(folder / "transformers")
     export.write_gguf(model, tokenizer_path, path)

@@ -30,8 +30,8 @@ WEIGHTS: Final = {
     "rec_24b": 2.0,
     "rec_119b": 2.0,
 }
-TURNS: Final = (1,) * 15 + (2,) * 3 + (3, 4)
-SYSTEM_RATIO: Final = 0.2
+TURNS: Final = (1,) * 44 + (2,) * 4 + (3, 4)
+SYSTEM_RATIO: Final = 0.1
 SAME_LANGUAGE_RATIO: Final = 0.85
 SWITCH_RATIO: Final = 0.15
 NEUTRAL_RATIO: Final = 0.05

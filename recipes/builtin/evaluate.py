@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import xllamacpp
 from recipes.builtin import shape, texts
 
 SAME_ANSWER_RATIO: Final = 0.9
 MAX_ANSWER_TOKENS: Final = 260
-Ask = Callable[[list[dict[str, str]]], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,41 +47,53 @@ def declines(intent: str) -> bool:
     return intent.startswith("oos_") or intent in {"unclear", "smalltalk"}
 
 
-@contextmanager
-def serving(path: Path) -> Iterator[Ask]:
-    """Serve a GGUF with llama.cpp and give a function that asks it."""
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.n_ctx = shape.CONTEXT_TOKENS
-    params.n_parallel = 1
-    params.port = 0
-    server = xllamacpp.Server(params)
-    url = f"{server.listening_address}/v1/chat/completions"
+class Server:
+    """llama.cpp's own server around one GGUF, asked over HTTP as any client does."""
 
-    def ask(messages: list[dict[str, str]]) -> str:
+    def __init__(self, path: Path) -> None:
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = shape.CONTEXT_TOKENS
+        params.n_parallel = 1
+        params.port = 0
+        self._server = xllamacpp.Server(params)
+        self.address = self._server.listening_address
+
+    @classmethod
+    @contextmanager
+    def of(cls, path: Path) -> Iterator["Server"]:
+        """Serve a GGUF for a while."""
+        server = cls(path)
+        try:
+            yield server
+        finally:
+            del server._server
+
+    def post(self, route: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a request; give the JSON of the response."""
+        data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.address + route, data, headers)  # noqa: S310  (our own server)
+        with urllib.request.urlopen(request) as response:  # noqa: S310
+            return json.load(response)
+
+    def ask(self, *questions: str) -> str:
+        """Ask one question, after earlier messages if any: user and assistant in turn."""
+        roles = ("user", "assistant")
+        messages = [{"role": roles[i % 2], "content": text} for i, text in enumerate(questions)]
         body = {
             "messages": messages,
             "temperature": 0,
             "max_tokens": MAX_ANSWER_TOKENS,
             "cache_prompt": False,
         }
-        request = urllib.request.Request(  # noqa: S310  (our own server, on this machine)
-            url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request) as response:  # noqa: S310
-            return json.load(response)["choices"][0]["message"]["content"]
-
-    try:
-        yield ask
-    finally:
-        del server
+        return self.post("/v1/chat/completions", body)["choices"][0]["message"]["content"]
 
 
-def judge(ask: Ask) -> list[Verdict]:
+def judge(ask: Callable[[str], str]) -> list[Verdict]:
     """Ask every held-out question and find which known answer comes closest."""
     answers = {language: texts.read_answers(language) for language in shape.LANGUAGES}
     return [
-        verdict(answers, language, intent, question, ask([{"role": "user", "content": question}]))
+        verdict(answers, language, intent, question, ask(question))
         for language in shape.LANGUAGES
         for intent, question in texts.read_held_out(language)
     ]
@@ -155,10 +166,9 @@ def failures(verdicts: list[Verdict]) -> str:
     return "\n".join(f"- {v.language}: “{v.question}” ({v.expected}) was taken for {v.got}" for v in wrong)
 
 
-def evaluate(path: Path, folder: Path) -> list[Verdict]:
-    """Score a GGUF and keep the verdicts."""
-    with serving(path) as ask:
-        verdicts = judge(ask)
+def evaluate(server: Server, folder: Path) -> list[Verdict]:
+    """Score a model and keep the verdicts."""
+    verdicts = judge(server.ask)
     kept = [dataclasses.asdict(v) | {"is_right": v.is_right} for v in verdicts]
     (folder / "verdicts.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
     return verdicts

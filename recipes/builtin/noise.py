@@ -11,7 +11,7 @@ PREFIXES: Final = {
         "quick question: ", "hi! ",
         "hello! ", "well, ", "I have a question: ", "I was wondering, ", "and ", "also, ", "but ", "ok so ",
         "thanks. ", "question: ", "good morning, ", "please tell me ", "dear galerne, ", "galerne, ",
-        "um ", "no, ",
+        "um ", "no, ", "could you tell me ", "I would like to know ", "do you know ", "any idea ",
     ),
     "fr": (
         "bonjour, ", "salut, ", "dis, ", "dites-moi, ", "s'il vous plaît, ", "ok, ", "alors ",
@@ -19,7 +19,7 @@ PREFIXES: Final = {
         "une question : ", "question : ", "excusez-moi, ", "bonjour ! ", "salut ! ", "et ", "mais ",
         "en fait, ",
         "du coup, ", "merci. ", "j'ai une question : ", "bonsoir, ", "stp ", "svp, ", "galerne, ",
-        "euh ", "non, ",
+        "euh ", "non, ", "pouvez-vous me dire ", "j'aimerais savoir ", "savez-vous ", "à votre avis, ",
     ),
 }  # fmt: skip
 SUFFIXES: Final = {

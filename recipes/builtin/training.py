@@ -17,16 +17,16 @@ from transformers import MistralConfig, MistralForCausalLM
 BATCH_TOKENS: Final = 3072
 CHUNK_DIALOGUES: Final = 1024
 MAX_TOKENS: Final = 640
-WARMUP_STEPS: Final = 60
-MATRIX_RATE: Final = 4e-3
-OTHER_RATE: Final = 3e-3
+WARMUP_STEPS: Final = 40
+MATRIX_RATE: Final = 3e-3
+OTHER_RATE: Final = 2e-3
 LAST_RATE_RATIO: Final = 0.02
-DECAY_FROM: Final = 0.6  # share of the training after which the rate goes down
+DECAY_FROM: Final = 0.3  # share of the training after which the rate goes down
 CHECKPOINT_STEPS: Final = 150
 CLIP_NORM: Final = 1.0
 # Once answers are known by heart, most steps need only their beginning: it carries the decision.
-SHORT_ANSWER_TOKENS: Final = 18
-SHORT_ANSWER_RATIO: Final = 0.8
+SHORT_ANSWER_TOKENS: Final = 12
+SHORT_ANSWER_RATIO: Final = 0.92
 SHORT_ANSWERS_FROM_STEP: Final = 120
 
 Example = tuple[list[int], list[int]]
@@ -83,18 +83,24 @@ def new_model() -> MistralForCausalLM:
     return MistralForCausalLM(config)
 
 
+def load_model(folder: Path) -> MistralForCausalLM:
+    """Load a model to train it further."""
+    return MistralForCausalLM.from_pretrained(folder, attn_implementation="eager").float()
+
+
 def train(
     tokenizer_path: Path,
     *,
     steps: int,
     limit_s: float,
     on_checkpoint: Callable[[MistralForCausalLM], None],
+    start: Path | None = None,
 ) -> tuple[MistralForCausalLM, TrainingReport]:
     """Train for a number of steps, or for a time when the machine is busy, telling the progress."""
     torch.manual_seed(shape.SEED)
-    model = new_model()
+    model = load_model(start) if start else new_model()
     optimizers = make_optimizers(model)
-    batches = make_batches(tokenizer_path)
+    batches = make_batches(tokenizer_path, is_new=start is None)
     started_at, report = time.monotonic(), TrainingReport()
     while report.progress(steps, limit_s) < 1:
         set_rates(optimizers, rate_ratio(report.steps, report.progress(steps, limit_s)))
@@ -158,12 +164,12 @@ def answer_loss(model: MistralForCausalLM, ids: torch.Tensor, labels: torch.Tens
     return torch.nn.functional.cross_entropy(logits.float(), targets[kept])
 
 
-def make_batches(tokenizer_path: Path) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def make_batches(tokenizer_path: Path, *, is_new: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Batch dialogues of like length, without end."""
     tokenizer = Tokenizer.from_file(str(tokenizer_path))
     rng = random.Random(shape.SEED + 1)
-    dialogues = Writer(shape.SEED + 2).dialogues()
-    n_batches = 0
+    dialogues = Writer(shape.SEED + (2 if is_new else 3)).dialogues()
+    n_batches = 0 if is_new else SHORT_ANSWERS_FROM_STEP
     while True:
         chunk = itertools.islice(dialogues, CHUNK_DIALOGUES)
         examples = [tokens.encode(dialogue, tokenizer, rng) for dialogue in chunk]
