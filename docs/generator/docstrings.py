@@ -25,9 +25,10 @@ def attributes(record: type) -> dict[str, str]:
 
 
 def first_paragraphs(record: type) -> str:
-    """The text of a docstring before its sections, without formulas."""
+    """The text of a docstring before its sections; formulas, which are indented, as blocks."""
     text = (inspect.getdoc(record) or "").split("\nAttributes:\n")[0].split("\nArgs:\n")[0]
-    return plain(text)
+    paragraphs = text.strip("\n").split("\n\n")
+    return "\n\n".join(part if part.startswith("    ") else plain(part) for part in paragraphs)
 
 
 def _section(record: type) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
+import pytest
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = ROOT / "docs" / "tutorials"
@@ -69,7 +70,7 @@ class Reader:
     def run(self, command: list[str]) -> str:
         result = subprocess.run(
             command, cwd=self.folder, env=self.environ, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert result.returncode == 0, f"{command[-1]}\n{result.stdout}\n{result.stderr}"
         return result.stdout
@@ -108,6 +109,7 @@ def reader_in(folder: Path) -> Iterator[Reader]:
                 process.wait()
 
 
+@pytest.mark.timeout(400)  # half a minute alone on two cores; never a matter of speed
 def test_the_first_hour_works_as_written(tmp_path):
     page = (TUTORIALS / "first-hour.md").read_text(encoding="utf-8")
     with reader_in(tmp_path) as reader:
