@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import errno
+import signal
 import socket
 import threading
 import time
@@ -35,7 +36,7 @@ def run_daemon(settings: Settings, *, announce: Callable[[str], None], simulate:
         simulate: id of a catalogue system to simulate.
     """
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(settings, ready=announce, simulate=simulate))
+        asyncio.run(_serve_until_told(settings, announce=announce, simulate=simulate))
 
 
 @contextlib.contextmanager
@@ -66,18 +67,63 @@ def _host(settings: Settings) -> Iterator[str]:
         hosted.stop()
 
 
+async def _serve_until_told(
+    settings: Settings, *, announce: Callable[[str], None], simulate: str | None
+) -> None:
+    """Serve until the first signal, also one that comes while the model loads; the second ends it at once."""
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop(number: int) -> None:
+        stopping.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    await _serve(settings, ready=announce, simulate=simulate, stopping=stopping)
+
+
 async def _serve(
     settings: Settings,
     *,
     ready: Callable[[str], None],
+    stopping: asyncio.Event,
     simulate: str | None = None,
-    stopping: asyncio.Event | None = None,
+) -> None:
+    """Open the house and serve it until ``stopping`` is set."""
+    is_ready = False
+
+    def note_ready(address: str) -> None:
+        nonlocal is_ready
+        is_ready = True
+        ready(address)
+
+    serving = asyncio.create_task(_open_and_serve(settings, note_ready, stopping, simulate=simulate))
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not is_ready and not serving.done():
+        serving.cancel()
+        await asyncio.wait({serving})
+        return
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn sends them again once it has ended, and so kills what is left to end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _open_and_serve(
+    settings: Settings, ready: Callable[[str], None], stopping: asyncio.Event, *, simulate: str | None
 ) -> None:
     with DataFolderLock(settings.home) as lock, _listen(settings.host, settings.port) as listener:
         address = _address_of(listener, settings.host)
         foundation: Foundation = lay_foundation(settings, clock=SystemClock())
         async with open_house(foundation, base_url=_own_address(listener), simulate=simulate) as app:
-            server = uvicorn.Server(
+            server = _Server(
                 uvicorn.Config(
                     app,
                     log_level="warning",
@@ -92,11 +138,10 @@ async def _serve(
                 await asyncio.sleep(0.005)
             lock.announce(address)
             ready(address)
-            if stopping is not None:
-                await asyncio.wait(
-                    {serving, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED
-                )
-                server.should_exit = True
+            told = asyncio.create_task(stopping.wait())
+            await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            server.should_exit = True
             await serving
 
 

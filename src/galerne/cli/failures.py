@@ -10,6 +10,7 @@ import os
 import sys
 
 from galerne.errors import (
+    AnswerRefused,
     ApiError,
     CatalogError,
     DataFolderBusy,
@@ -32,7 +33,9 @@ WRONG_REQUEST = (ApiError, CatalogError, NoSignal, SiteError)
 
 
 def exit_code_of(error: GalerneError) -> int:
-    """The exit code of a failure."""
+    """The exit code of a failure; that of the API's own refusal follows its status."""
+    if isinstance(error, AnswerRefused):
+        return 4 if error.status in {429, 503} else 2 if error.status < 500 else 1
     for code, kinds in ((4, BUSY), (3, NOT_THERE), (2, WRONG_REQUEST)):
         if isinstance(error, kinds):
             return code

@@ -1,0 +1,120 @@
+"""The daemon: one per data folder, found by other commands, ended without a trace."""
+
+import signal
+import time
+
+import httpx
+import psutil
+import pytest
+
+from tests.cli.terminal import galerne, owner_of, serving, starting
+
+QUESTION = {"messages": [{"role": "user", "content": "What is a receipt?"}]}
+
+
+def ask(address: str, **changes: object) -> httpx.Response:
+    return httpx.post(f"{address}/v1/chat/completions", json={**QUESTION, **changes}, timeout=30)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    return not alive
+
+
+def test_what_is_announced_answers(daemon):
+    assert httpx.get(f"{daemon.address}/health").status_code == 200
+    assert "galerne" in httpx.get(daemon.address).text.lower()
+    answer = ask(daemon.address, model="galerne-mini", max_tokens=8).json()
+    assert answer["choices"][0]["message"]["content"]
+    assert answer["usage"]["galerne"]["method"] == "modelled"
+
+
+def test_ps_finds_it(daemon):
+    (row,) = galerne("ps", "--json", home=daemon.home).document()["running"]
+    assert (row["address"], row["pid"]) == (daemon.address, daemon.pid)
+    assert row["engine"]["model_id"] == "galerne-mini"
+    assert daemon.address in galerne("ps", home=daemon.home).output
+
+
+def test_a_second_one_on_the_same_folder_is_refused_naming_the_first(daemon):
+    refused = galerne("serve", "--port", "0", home=daemon.home)
+    assert refused.exit_code == 4
+    assert str(daemon.pid) in refused.errors
+    assert httpx.get(f"{daemon.address}/health").status_code == 200
+
+
+def test_a_port_in_use_is_refused_naming_it(daemon, home):
+    port = daemon.address.rpartition(":")[2]
+    refused = galerne("serve", "--port", port, home=home)
+    assert refused.exit_code == 4
+    assert port in refused.errors
+    assert owner_of(home) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_it_ends_cleanly_when_told(number, home):
+    with serving(home) as daemon:
+        children = daemon.children()
+        assert children
+        ask(daemon.address, model="galerne-mini", max_tokens=4)
+        asked_s = time.monotonic()
+        assert daemon.end(number) == 0
+        assert time.monotonic() - asked_s < 10
+        assert daemon.process.stderr.read() == ""
+    assert gone(children)
+    assert owner_of(home) is None
+    assert galerne("ps", "--json", home=home).document() == {"running": []}
+    assert galerne("usage", "--json", home=home).document()["adds_up"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_told_to_end_while_it_starts_it_does(number, home):
+    with starting(home) as process:
+        while not (home / "ledger.db").exists():  # the house is being opened
+            assert process.poll() is None
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert process.stderr.read() == ""
+    assert gone(children)
+    assert owner_of(home) is None
+
+
+def test_killed_outright_it_leaves_no_engine_and_no_lock_and_loses_no_receipt(home):
+    with serving(home) as daemon:
+        children = daemon.children()
+        receipt_id = ask(daemon.address, model="galerne-mini", max_tokens=4).headers["galerne-receipt"]
+        daemon.end(signal.SIGKILL)
+    assert gone(children)
+    assert galerne("ps", "--json", home=home).document() == {"running": []}
+    with serving(home) as daemon:
+        receipt = httpx.get(f"{daemon.address}/v1/receipts/{receipt_id}").json()
+        assert receipt["id"] == receipt_id
+        daemon.end(signal.SIGTERM)
+    document = galerne("usage", "--json", home=home).document()
+    assert document["adds_up"]
+    assert document["rows"][-1]["n_answers"] == 1
+
+
+def test_a_key_is_asked_for_and_ours_is_sent(home):
+    with serving(home, GALERNE_API_KEY="k-123") as daemon:
+        assert httpx.get(f"{daemon.address}/v1/models").status_code == 401
+        allowed = httpx.get(f"{daemon.address}/v1/models", headers={"Authorization": "Bearer k-123"})
+        assert allowed.status_code == 200
+        assert galerne("ps", "--json", home=home, GALERNE_API_KEY="k-123").document()["running"]
+        refused = galerne("ps", "--json", home=home)
+        assert refused.exit_code == 3
+
+
+def test_a_simulated_machine_answers_and_never_calls_it_measured(home):
+    with serving(home, "--simulate", "dgx-h100", "--model", "ministral-3-8b") as daemon:
+        answer = ask(daemon.address, model="ministral-3-8b").json()
+        assert "simulated" in answer["choices"][0]["message"]["content"]
+        assert answer["usage"]["galerne"]["method"] == "modelled"
+        (model,) = httpx.get(f"{daemon.address}/v1/models").json()["data"]
+        assert model["id"] == "ministral-3-8b"
+        chain = httpx.get(f"{daemon.address}/v1/galerne/chain").json()
+        assert (chain["engine"]["kind"], chain["engine"]["method"]) == ("simulated", "modelled")
+        spoken = galerne("run", home=home, typed="What is this?")
+        assert spoken.exit_code == 0
+        assert "simulated" in spoken.output
