@@ -452,6 +452,9 @@ class AnswerRefused(ChatError):
     problem_code: str
     hint: str = ""
 
+    def __str__(self) -> str:
+        return f"{super().__str__()}: {self.hint}" if self.hint else super().__str__()
+
 
 def leaves(root: type[GalerneError] = GalerneError) -> list[type[GalerneError]]:
     """Every concrete error class below ``root``, in the order of definition."""
