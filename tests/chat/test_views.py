@@ -60,6 +60,14 @@ def test_every_figure_of_the_chain_says_how_it_is_known():
     assert len({figure.key for figure in figures}) == len(figures)
 
 
+def test_the_figures_of_the_answer_name_the_sources_of_their_factors():
+    chain = chain_with_answer()
+    chain["answer"]["sources"] = SOURCES
+    figures = {figure.key: figure for figure in view_chain(chain, language=EN).stations[-1].figures}
+    assert figures["answer.co2e_g"].sources[0].url == "https://example.org/rte"
+    assert figures["answer.cost_eur"].sources[0].url == "https://example.org/eurostat"
+
+
 def test_before_the_first_answer_the_chain_stands_without_it():
     view = view_chain(chain_with_answer(answer=None), language=EN)
     assert not view.has_answer

@@ -185,18 +185,17 @@ class _Writer:
         answer = self.chain.get("answer")
         if answer is None:
             return self._station("answer", phrases(PACKAGE, self.language)["no_answer"], ())
-        amounts = [
-            ("energy_j", "energy", answer["energy_j"]["full"], "J"),
-            ("co2e_g", "co2", answer["co2e_g"]["use"], "g"),
-            ("water_l", "water", total_water_l(answer), "L"),
+        rows = [
+            ("energy_j", "energy", answer["energy_j"]["full"], "J", ()),
+            ("co2e_g", "co2", answer["co2e_g"]["use"], "g", ("g_per_kwh",)),
+            ("water_l", "water", total_water_l(answer), "L", ("l_per_kwh", "onsite_water_l_per_kwh")),
+            ("cost_eur", "cost", answer.get("cost_eur"), "€", ("eur_per_kwh",)),
+            ("embodied_g", "embodied", answer["co2e_g"].get("embodied"), "g", ("embodied_g",)),
         ]
-        if answer.get("cost_eur") is not None:
-            amounts.append(("cost_eur", "cost", answer["cost_eur"], "€"))
-        if answer["co2e_g"].get("embodied") is not None:
-            amounts.append(("embodied_g", "embodied", answer["co2e_g"]["embodied"], "g"))
         figures = tuple(
-            self._figure("answer", field, label, self._amount(value, unit))
-            for field, label, value, unit in amounts
+            self._figure("answer", field, label, self._amount(value, unit), factors=factors)
+            for field, label, value, unit, factors in rows
+            if value is not None
         )
         return self._station("answer", str(answer.get("model") or ""), figures)
 
@@ -271,7 +270,14 @@ class _Writer:
         )
 
     def _figure(
-        self, station: str, field: str, label: str, amount: Quantity, *, method: str | None = None
+        self,
+        station: str,
+        field: str,
+        label: str,
+        amount: Quantity,
+        *,
+        method: str | None = None,
+        factors: tuple[str, ...] = (),
     ) -> Figure:
         document = self.chain[station]
         how = method or str(document.get("method") or "modelled")
@@ -283,7 +289,7 @@ class _Writer:
             method=how,
             method_label=say[how],
             method_text=say[f"{how}_text"],
-            sources=sources_of(document, field),
+            sources=sources_of(document, *(factors or (field,))),
         )
 
     def _amount(self, value: float, unit: str) -> Quantity:

@@ -27,7 +27,7 @@ def print_receipt(receipt: Mapping[str, Any], *, language: Language, console: Co
     )
     table.add_column(style="bold", no_wrap=True)
     table.add_column(justify="right", style="cyan", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     for row in view.explanations:
         text = Text(row.text)
         for source in row.sources:
