@@ -21,16 +21,23 @@
     │   ├── EngineCrashed              the engine process died
     │   ├── EngineRefused              the engine answered with an error of its own
     │   ├── ContextTooLong             prompt and answer exceed the context
+    │   ├── AbilityMissing             the model cannot do this at all
     │   └── Overloaded                 no free place in the queue
     ├── LedgerError
     │   ├── EntryConflict              an event with this id is already written, and differs
-    │   └── UnknownReceipt             no receipt with this id
+    │   ├── UnknownReceipt             no receipt with this id
+    │   ├── UnknownKey                 no key with this id or name
+    │   ├── KeyNameTaken               another key has this name
+    │   ├── LedgerBroken               an event is not what was written; names the first one
+    │   └── LedgerNotEmpty             a backup is restored into an empty ledger only
     ├── FleetError
     │   └── NoNode                     no node can take this request; says why for each
     ├── ApiError
     │   ├── InvalidRequest             the request does not say what we can do
     │   ├── UnknownModel               no such model here; names the nearest
     │   ├── Unauthorized               a key is needed and this is not one
+    │   ├── OutOfScope                 the key is good, but not for this
+    │   ├── QuotaExhausted             a limit on requests, tokens, energy, carbon or money is reached
     │   ├── Forbidden                  a page of another site, or a host name that is not ours
     │   ├── UnknownRoute               nothing is served at that path, or not with that method
     │   ├── RequestTooLarge            the body exceeds the limit
@@ -270,6 +277,16 @@ class ContextTooLong(EngineError):
 
 
 @failure
+class AbilityMissing(EngineError):
+    """The model cannot do this at all."""
+
+    advice = "GET /v1/models shows what each model can do, under `capabilities`."
+    sentence = "{ability} is not enabled for this model"  # Mistral's own sentence
+    ability: str
+    model: str
+
+
+@failure
 class Overloaded(EngineError):
     """No free place in the queue."""
 
@@ -299,6 +316,48 @@ class UnknownReceipt(LedgerError):
     advice = "The id is in the `galerne-receipt` header of the answer."
     sentence = "There is no receipt {receipt_id!r}"
     receipt_id: str
+
+
+@failure
+class UnknownKey(LedgerError):
+    """No key with this id or name."""
+
+    advice = "`galerne key list` shows every key."
+    sentence = "There is no key {key!r}"
+    key: str
+    nearest: str | None = None
+
+
+@failure
+class KeyNameTaken(LedgerError):
+    """Another key has this name."""
+
+    advice = "Choose another name, or `galerne key rotate` the key that has it."
+    sentence = "There is a key named {name!r} already"
+    name: str
+
+
+@failure
+class LedgerBroken(LedgerError):
+    """An event is not what was written; names the first one."""
+
+    advice = (
+        "Restore the last good backup with `galerne ledger restore`, and find out who changed the ledger."
+    )
+    sentence = "The chain of {writer_id} is broken at event {position} ({event_id}): {problem}"
+    writer_id: str
+    position: int
+    event_id: str
+    problem: str
+
+
+@failure
+class LedgerNotEmpty(LedgerError):
+    """A backup is restored into an empty ledger only."""
+
+    advice = "Restore into another folder by GALERNE_HOME, or move the ledger there is away first."
+    sentence = "The ledger already holds {n_events} events"
+    n_events: int
 
 
 class FleetError(GalerneError):
@@ -348,6 +407,48 @@ class Unauthorized(ApiError):
     advice = "Send `Authorization: Bearer KEY` with the key this server was started with."
     sentence = "{why}"
     why: str
+
+
+@failure
+class OutOfScope(ApiError):
+    """The key is good, but not for this."""
+
+    advice = "Ask whoever runs this server for a key with that scope."
+    sentence = "This API key may not {what}"
+    what: str
+
+
+@failure
+class QuotaExhausted(ApiError):
+    """A limit on requests, tokens, energy, carbon or money is reached.
+
+    Attributes:
+        limit: what may be used in the period, in the unit.
+        subject: whose limit it is: ``key:ID``, ``user:NAME``, ``project:NAME`` or ``model:ID``.
+        held: for answers in flight, at their worst case.
+        needed: what this request may need at worst.
+        reset_at: when the next period begins; None for a limit in total.
+        retry_after_s: when this request can be admitted; None where waiting does not help.
+    """
+
+    advice = "Wait the seconds given in Retry-After; without it ask for fewer tokens, or for a higher limit."
+    limit: float
+    unit: str
+    period: str
+    subject: str
+    spent: float
+    held: float
+    needed: float
+    reset_at: float | None
+    retry_after_s: float | None
+
+    def __str__(self) -> str:
+        left = max(0.0, self.limit - self.spent - self.held)
+        span = "in total" if self.period == "total" else f"per {self.period}"
+        return (
+            f"The limit of {self.limit:.7g} {self.unit} {span} for {self.subject} leaves {left:.7g}; "
+            f"this request may need {self.needed:.7g}"
+        )
 
 
 @failure

@@ -229,7 +229,7 @@ def test_a_request_id_may_come_back_while_the_first_is_still_provisional(bench: 
 def test_events_of_a_time_without_disk_are_written_once_it_is_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_events: object) -> None:
+    def refuse(_events: object, **_: object) -> None:
         raise StoreUnreachable(store="ledger", problem="disk full")
 
     bench.begin("r")
@@ -251,7 +251,7 @@ def test_events_of_a_time_without_disk_are_written_once_it_is_back(
 def test_closing_reports_what_could_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(tmp_path / "other.sqlite")
 
-    def refuse(_events: object) -> None:
+    def refuse(_events: object, **_: object) -> None:
         raise StoreUnreachable(store="ledger", problem="disk full")
 
     monkeypatch.setattr(bench.ledger, "append", refuse)

@@ -21,7 +21,7 @@ class SlowLedger(Ledger):
     entered: threading.Event
     n_transactions: int
 
-    def append(self, events: Events) -> None:
+    def append(self, events: Events, **_: object) -> None:
         self.n_transactions += 1
         self.entered.set()
         self.gate.wait(10)
@@ -97,7 +97,7 @@ def test_what_the_disk_refused_is_written_before_what_comes_later(ledger, monkey
     ledger.gate.set()
     writer = LedgerWriter(ledger)
 
-    def refuse(_events: Events) -> None:
+    def refuse(_events: Events, **_: object) -> None:
         raise StoreUnreachable(store="ledger", problem="disk full")
 
     with monkeypatch.context() as patch:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from galerne.errors import EngineRefused, GalerneError, InvalidRequest, Overloaded, UnknownRoute
+from galerne.errors import EngineRefused, GalerneError, InvalidRequest, Overloaded, QuotaExhausted, UnknownRoute
 from galerne.language import Language, phrases
 
 RETRY_AFTER_S = 2.0
@@ -84,6 +84,10 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "overloaded": _ours(503, retry=True),
         "entry_conflict": _asked(409),
         "unknown_receipt": _asked(404),
+        "unknown_key": _asked(404),
+        "key_name_taken": _asked(409),
+        "ledger_broken": _ours(500),
+        "ledger_not_empty": _ours(500),
         "no_node": _ours(503, retry=True),
         "invalid_request": _asked(400, mistral_status=422),
         "unknown_model": _asked(
@@ -94,6 +98,14 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
             type="authentication_error",
             code="invalid_api_key",
             mistral_type="authentication_error",
+        ),
+        "out_of_scope": Problem(status=403, type="permission_error", mistral_type="permission_error"),
+        "quota_exhausted": Problem(
+            status=429,
+            type="rate_limit_error",
+            code="rate_limit_exceeded",
+            mistral_type="rate_limited",
+            mistral_code="1300",
         ),
         "forbidden": Problem(status=403, type="permission_error", mistral_type="permission_error"),
         "unknown_route": _asked(404),
@@ -127,6 +139,8 @@ def status_of(error: GalerneError, dialect: Dialect) -> int:
 
 def headers_of(error: GalerneError) -> dict[str, str]:
     """Headers that tell a client whether and when to try again."""
+    if isinstance(error, QuotaExhausted):
+        return _quota_headers(error)
     headers = {"x-should-retry": "true" if PROBLEMS[error.code].retry else "false"}
     if PROBLEMS[error.code].retry:
         wait_s = error.retry_after_s if isinstance(error, Overloaded) else RETRY_AFTER_S
@@ -136,6 +150,28 @@ def headers_of(error: GalerneError) -> dict[str, str]:
     if error.code == "unauthorized":
         headers["www-authenticate"] = "Bearer"
     return headers
+
+
+def _quota_headers(error: QuotaExhausted) -> dict[str, str]:
+    """The limit that was reached, and when to ask again where waiting helps."""
+    left = max(0.0, error.limit - error.spent - error.held)
+    headers = rate_limit_headers(error.unit, error.period, limit=error.limit, remaining=left)
+    if error.retry_after_s is None:
+        return {**headers, "x-should-retry": "false"}
+    return {
+        **headers,
+        "x-should-retry": "true",
+        "retry-after": str(max(1, math.ceil(error.retry_after_s))),
+    }
+
+
+def rate_limit_headers(unit: str, period: str, *, limit: float, remaining: float) -> dict[str, str]:
+    """A limit in the words of Mistral's headers, which say ``req`` for requests."""
+    name = f"{'req' if unit == 'requests' else unit}-{period}"
+    return {
+        f"x-ratelimit-limit-{name}": f"{limit:.12g}",
+        f"x-ratelimit-remaining-{name}": f"{remaining:.12g}",
+    }
 
 
 def body_of(error: GalerneError, dialect: Dialect, language: Language) -> dict[str, Any]:

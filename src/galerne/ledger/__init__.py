@@ -1,11 +1,17 @@
 """What each answer cost: attribution of measured energy, impact, receipts, reports.
 
-Front door: ``Accountant`` follows answers in flight, ``Ledger`` keeps and reports them.
+Front door: ``Accountant`` follows answers in flight, ``Ledger`` keeps and reports them; ``Keys`` and
+``Quotas``, which it holds, say who may ask and how much.
 """
 
 from galerne.ledger.accountant import Accountant
 from galerne.ledger.attribution import WindowShares, attribute_window
+from galerne.ledger.audit import ChainHead
+from galerne.ledger.events import Events
 from galerne.ledger.impact import Impact, impact_of
+from galerne.ledger.keys import ApiKey, Keys, Scope, hash_key
+from galerne.ledger.limits import OWNER_OF_MACHINE, PARTS, Limit, Payer, Period, Standing, Unit, parts_of
+from galerne.ledger.quotas import Quotas
 from galerne.ledger.receipt import Receipt
 from galerne.ledger.records import (
     AccountEntry,
@@ -17,27 +23,41 @@ from galerne.ledger.records import (
     MachineFactors,
     Settlement,
 )
-from galerne.ledger.store import Events, Ledger
+from galerne.ledger.store import Ledger
 from galerne.ledger.usage import UsageReport, UsageRow, total_row
 
 __all__ = [
+    "OWNER_OF_MACHINE",
+    "PARTS",
     "AccountEntry",
     "Accountant",
     "Accounts",
     "Answer",
     "AnswerFacts",
+    "ApiKey",
+    "ChainHead",
     "Events",
     "Factors",
     "GridFactors",
     "Impact",
+    "Keys",
     "Ledger",
+    "Limit",
     "MachineFactors",
+    "Payer",
+    "Period",
+    "Quotas",
     "Receipt",
+    "Scope",
     "Settlement",
+    "Standing",
+    "Unit",
     "UsageReport",
     "UsageRow",
     "WindowShares",
     "attribute_window",
+    "hash_key",
     "impact_of",
+    "parts_of",
     "total_row",
 ]

@@ -10,11 +10,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 from galerne.clock import Clock
+from galerne.ledger.events import Events
 from galerne.ledger.ids import sortable_id
-from galerne.ledger.receipt import Receipt, receipt_of
+from galerne.ledger.impact import impact_of
+from galerne.ledger.limits import Unit, amounts_of
+from galerne.ledger.receipt import Receipt, energy_split, receipt_of
 from galerne.ledger.records import AccountEntry, Accounts, Answer, AnswerFacts, Factors
 from galerne.ledger.recovery import recover
-from galerne.ledger.store import Events, Ledger
+from galerne.ledger.store import Ledger
 from galerne.ledger.windows import Flight, OpenWindows, SettledWindow, WindowEnergy
 from galerne.ledger.writer import LedgerWriter
 from galerne.machine.meter import METHODS, Meter, MeterReading, window_between
@@ -58,13 +61,14 @@ class Accountant:
         factors: Callable[[], Factors],
     ) -> None:
         recover(ledger, node_id, at=clock.now_at())
+        ledger.quotas.recover(node_id, at=clock.now_at())
         self._node_id = node_id
         self._meter = meter
         self._idle_w = idle_w
         self._clock = clock
         self._factors = factors
         self._lock = threading.RLock()
-        self._writer = LedgerWriter(ledger)
+        self._writer = LedgerWriter(ledger, writer_id=node_id)
         self._n_loading = 0
         self._reading = meter.read()
         self._opened_s = clock.monotonic_s()
@@ -74,6 +78,23 @@ class Accountant:
         self._unwritten: list[SettledWindow] = []
         self._shown_uj, self._shown_s = 0, 0.0
         self._recent_w: deque[float] = deque(maxlen=N_RECENT)
+
+    @property
+    def node_id(self) -> str:
+        """Whose accounts these are."""
+        return self._node_id
+
+    def foresee(self, *, tokens: int, it_j: float, device_s: float) -> dict[Unit, int | None]:
+        """What an answer of this size would count for against limits, with the factors of now.
+
+        Args:
+            tokens: of prompt and answer together.
+            it_j: its energy, with its share of idle.
+            device_s: machine time.
+        """
+        total_uj = to_microjoules(it_j)
+        impact = impact_of(energy_split(total_uj), device_s=device_s, factors=self._factors())
+        return amounts_of(tokens=tokens, total_uj=total_uj, impact=impact)
 
     def begin(self, request_id: str, model_id: str, weights: StepWeights) -> str:
         """Work on a request begins.

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from galerne.ledger.events import Events
 from galerne.ledger.ids import sortable_id
 from galerne.ledger.records import AccountEntry
-from galerne.ledger.store import Events, Ledger
+from galerne.ledger.store import Ledger
 from galerne.machine.meter import METHODS
 
 
@@ -52,5 +53,5 @@ def recover(ledger: Ledger, node_id: str, *, at: float) -> Events:
         coverage_ratio=min([final.coverage_ratio for final in finals] or [1.0]),
     )
     events = Events(settlements=finals, entries=[entry])
-    ledger.append(events)
+    ledger.append(events, writer_id=node_id)
     return events

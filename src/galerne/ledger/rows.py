@@ -24,8 +24,12 @@ _ENTRY = tuple(field.name for field in dataclasses.fields(AccountEntry))
 def factors_row(factors: Factors) -> dict[str, Any]:
     """Factors under the hash of their contents."""
     contents = json.dumps(dataclasses.asdict(factors), sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(contents.encode()).hexdigest()
-    return {"factors_id": digest[:32], "contents": contents}
+    return {"factors_id": factors_digest(contents), "contents": contents}
+
+
+def factors_digest(contents: str) -> str:
+    """The id of factors: 128 bits of the hash of their contents."""
+    return hashlib.sha256(contents.encode()).hexdigest()[:32]
 
 
 def factors_of(contents: str) -> Factors:

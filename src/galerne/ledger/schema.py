@@ -1,10 +1,12 @@
-"""The tables of the ledger. Rows are only ever added.
+"""The tables of the ledger. Events are only ever added; keys, limits and counters change.
 
 The migrations make them; a test holds the two together. Names begin with ``ledger_`` because stores may
 share one PostgreSQL.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -25,6 +28,12 @@ metadata = MetaData()
 
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only in a column of this very type."""
+
+
+def _seal() -> tuple[Column[Any], ...]:
+    """Where an event stands in its writer's chain of hashes."""
+    return Column("writer_id", Text), Column("position", BigInteger), Column("link", LargeBinary(32))
+
 
 FACTORS = Table(
     "ledger_factors",
@@ -53,6 +62,7 @@ ANSWERS = Table(
     Column("at", Float(53), nullable=False),
     Column("day", Integer, nullable=False),
     Column("factors_id", String(32), ForeignKey("ledger_factors.factors_id"), nullable=False),
+    *_seal(),
     Index("ledger_answers_at", "at"),
 )
 """One row per answer; ``day`` counts UTC days since 1970."""
@@ -72,6 +82,7 @@ SETTLEMENTS = Table(
     Column("coverage_ratio", Float(53), nullable=False),
     Column("final", Boolean, nullable=False),
     Column("at", Float(53), nullable=False),
+    *_seal(),
     UniqueConstraint("answer_id", "revision", name="ledger_settlements_revision"),
 )
 """One row per revision of an answer's energy."""
@@ -93,7 +104,74 @@ ENTRIES = Table(
     Column("open_uj", BigInteger, nullable=False),
     Column("method", String(20), nullable=False),
     Column("coverage_ratio", Float(53), nullable=False),
+    *_seal(),
     Index("ledger_entries_ended_at", "ended_at"),
     Index("ledger_entries_node_id", "node_id", "number"),
 )
 """One row per stretch of metered time."""
+
+CHAINS = Table(
+    "ledger_chains",
+    metadata,
+    Column("writer_id", Text, primary_key=True),
+    Column("n_events", BigInteger, nullable=False),
+    Column("head", LargeBinary(32), nullable=False),
+)
+"""The end of each writer's chain of hashes."""
+
+KEYS = Table(
+    "ledger_keys",
+    metadata,
+    Column("key_id", String(40), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("owner", Text, nullable=False),
+    Column("project", Text),
+    Column("prefix", String(20), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("old_key_hash", String(64), unique=True),
+    Column("old_key_ends_at", Float(53)),
+    Column("scopes", Text, nullable=False),
+    Column("models", Text),
+    Column("created_at", Float(53), nullable=False),
+    Column("expires_at", Float(53)),
+    Column("revoked_at", Float(53)),
+)
+"""One row per key, which is kept as a hash; a rotated key keeps its row."""
+
+LIMITS = Table(
+    "ledger_limits",
+    metadata,
+    Column("subject", String(200), primary_key=True),
+    Column("unit", String(20), primary_key=True),
+    Column("period", String(10), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+"""How much of a unit a subject may use in each period."""
+
+COUNTERS = Table(
+    "ledger_counters",
+    metadata,
+    Column("subject", String(200), primary_key=True),
+    Column("unit", String(20), primary_key=True),
+    Column("period", String(10), primary_key=True),
+    Column("started_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("spent", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+)
+"""What a limited subject has used in the period that began then, and what is held for answers in flight."""
+
+HOLDS = Table(
+    "ledger_holds",
+    metadata,
+    Column("request_id", String(100), primary_key=True),
+    Column("subject", String(200), primary_key=True),
+    Column("unit", String(20), primary_key=True),
+    Column("period", String(10), primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("node_id", Text, nullable=False),
+    Column("answer_id", String(40)),
+    Column("held", BigInteger, nullable=False),
+    Column("charged", BigInteger, nullable=False),
+    Column("at", Float(53), nullable=False),
+)
+"""What an answer in flight holds of each limit, until its final settlement is written."""

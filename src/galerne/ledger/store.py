@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, TextIO
 
-from sqlalchemy import Connection, Engine, Select, Table, and_, func, insert, select
+from sqlalchemy import Engine, Select, and_, func, select
 from sqlalchemy.exc import IntegrityError
 
-from galerne.errors import EntryConflict, UnknownReceipt
+from galerne.errors import UnknownReceipt
+from galerne.ledger.audit import ChainHead, verify_ledger
+from galerne.ledger.backup import back_up, restore
+from galerne.ledger.events import Events, write_missing, write_new
+from galerne.ledger.export import export_events, export_receipts
+from galerne.ledger.keys import Keys
+from galerne.ledger.quotas import Quotas
 from galerne.ledger.receipt import Receipt, receipt_of
-from galerne.ledger.records import AccountEntry, Answer, Settlement
-from galerne.ledger.rows import (
-    answer_of,
-    answer_row,
-    entry_of,
-    entry_row,
-    factors_row,
-    settlement_of,
-    settlement_row,
-)
+from galerne.ledger.records import AccountEntry, Settlement
+from galerne.ledger.rows import answer_of, entry_of, settlement_of
 from galerne.ledger.schema import ANSWERS, ENTRIES, FACTORS, SETTLEMENTS
 from galerne.ledger.usage import UsageReport, report_usage
 from galerne.storage import open_store, reading, writing
@@ -28,23 +25,7 @@ from galerne.storage import open_store, reading, writing
 MIGRATIONS = "galerne.ledger.migrations"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Events:
-    """What is written together, or not at all."""
-
-    answers: Sequence[Answer] = ()
-    settlements: Sequence[Settlement] = ()
-    entries: Sequence[AccountEntry] = ()
-
-    @classmethod
-    def joined(cls, parts: Iterable[Events]) -> Self:
-        """All of them, in order, to be written together."""
-        listed = list(parts)
-        return cls(
-            answers=[answer for part in listed for answer in part.answers],
-            settlements=[settlement for part in listed for settlement in part.settlements],
-            entries=[entry for part in listed for entry in part.entries],
-        )
+DEFAULT_WRITER = "galerne"
 
 
 class Ledger:
@@ -52,6 +33,7 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._quotas = Quotas(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -66,8 +48,57 @@ class Ledger:
         """Let go of the database."""
         self._engine.dispose()
 
-    def append(self, events: Events) -> None:
-        """Write events in one transaction. Writing the same event again changes nothing.
+    @property
+    def keys(self) -> Keys:
+        """Who may ask."""
+        return Keys(self._engine)
+
+    @property
+    def quotas(self) -> Quotas:
+        """Who may still use how much."""
+        return self._quotas
+
+    def verify(self) -> tuple[ChainHead, ...]:
+        """Check every event against its writer's chain; the heads of the chains.
+
+        Raises:
+            LedgerBroken: names the first event that is not what was written.
+        """
+        return verify_ledger(self._engine)
+
+    def back_up(self, path: Path) -> tuple[ChainHead, ...]:
+        """Write a verified copy to a new SQLite file, beside writers at work.
+
+        Raises:
+            StoreUnreachable: the file is there already or cannot be written.
+            LedgerBroken: the ledger is not what was written.
+        """
+        return back_up(self._engine, path, migrations=MIGRATIONS)
+
+    def restore(self, path: Path) -> tuple[ChainHead, ...]:
+        """Fill this empty ledger from a backup.
+
+        Raises:
+            StoreUnreachable: that is no backup.
+            LedgerBroken: the backup is not what was written.
+            LedgerNotEmpty: there are events here.
+        """
+        return restore(path, self._engine, migrations=MIGRATIONS)
+
+    def export_events(self, out: TextIO) -> int:
+        """Write every event as JSON lines; returns how many."""
+        return export_events(self._engine, out)
+
+    def export_receipts(
+        self, out: TextIO, *, since_at: float | None = None, until_at: float | None = None
+    ) -> int:
+        """Write a line of comma-separated values per answer; returns how many."""
+        return export_receipts(self._engine, out, since_at=since_at, until_at=until_at)
+
+    def append(self, events: Events, *, writer_id: str = DEFAULT_WRITER) -> None:
+        """Write events in one transaction, sealed in their writer's chain and charged to limits.
+
+        Writing the same event again changes nothing.
 
         Raises:
             EntryConflict: an event with one of these ids is there and differs; nothing was written.
@@ -75,10 +106,10 @@ class Ledger:
         """
         try:
             with writing(self._engine) as connection:
-                _insert_all(connection, events)
+                write_new(connection, events, writer_id=writer_id)
         except IntegrityError:
             with writing(self._engine) as connection:
-                _insert_missing(connection, events)
+                write_missing(connection, events, writer_id=writer_id)
 
     def receipt(self, receipt_id: str, *, revision: int | None = None) -> Receipt:
         """The receipt of an answer, at its latest revision or the one asked for.
@@ -154,46 +185,3 @@ def _receipts() -> Select[Any]:
         .join(FACTORS, FACTORS.c.factors_id == ANSWERS.c.factors_id)
         .join(SETTLEMENTS, SETTLEMENTS.c.answer_id == ANSWERS.c.answer_id)
     )
-
-
-def _insert_all(connection: Connection, events: Events) -> None:
-    """The common case: everything is new, but for the factors."""
-    factors = {row["factors_id"]: row for row in (factors_row(a.factors) for a in events.answers)}
-    known = set(connection.scalars(select(FACTORS.c.factors_id).where(FACTORS.c.factors_id.in_(factors))))
-    for table, rows in (
-        (FACTORS, [row for name, row in factors.items() if name not in known]),
-        (ANSWERS, _answer_rows(events.answers)),
-        (SETTLEMENTS, [settlement_row(settlement) for settlement in events.settlements]),
-        (ENTRIES, [entry_row(entry) for entry in events.entries]),
-    ):
-        if rows:
-            connection.execute(insert(table), rows)
-
-
-def _insert_missing(connection: Connection, events: Events) -> None:
-    """The rare case: something is there already, and must then be the same."""
-    for factors in (factors_row(answer.factors) for answer in events.answers):
-        _insert_or_compare(connection, FACTORS, factors, key=("factors_id",))
-    for row in _answer_rows(events.answers):
-        _insert_or_compare(connection, ANSWERS, row, key=("answer_id",))
-    for settlement in events.settlements:
-        _insert_or_compare(connection, SETTLEMENTS, settlement_row(settlement), key=("answer_id", "revision"))
-    for entry in events.entries:
-        _insert_or_compare(connection, ENTRIES, entry_row(entry), key=("entry_id",))
-
-
-def _insert_or_compare(
-    connection: Connection, table: Table, row: Mapping[str, Any], *, key: Sequence[str]
-) -> None:
-    there = connection.execute(select(table).where(*(table.c[name] == row[name] for name in key))).mappings()
-    found = there.first()
-    if found is None:
-        connection.execute(insert(table), dict(row))
-    elif any(found[name] != value for name, value in row.items()):
-        raise EntryConflict(entry_id="#".join(str(row[name]) for name in key))
-
-
-def _answer_rows(answers: Iterable[Answer]) -> list[dict[str, Any]]:
-    return [
-        answer_row(answer, factors_id=str(factors_row(answer.factors)["factors_id"])) for answer in answers
-    ]

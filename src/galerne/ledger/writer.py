@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from galerne.errors import StoreUnreachable
-from galerne.ledger.store import Events, Ledger
+from galerne.ledger.events import Events
+from galerne.ledger.store import DEFAULT_WRITER, Ledger
 
 T = TypeVar("T")
 _RETRY_S = 1.0
@@ -37,8 +38,9 @@ class LedgerWriter:
     an event twice changes nothing.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, writer_id: str = DEFAULT_WRITER) -> None:
         self._ledger = ledger
+        self._writer_id = writer_id
         self._items: list[_Item] = []
         self._kept: list[_Item] = []
         self._wake = threading.Condition()
@@ -84,7 +86,7 @@ class LedgerWriter:
 
     def _write(self, items: list[_Item]) -> None:
         try:
-            self._ledger.append(Events.joined(item.events for item in items))
+            self._ledger.append(Events.joined(item.events for item in items), writer_id=self._writer_id)
         except StoreUnreachable as error:
             self._kept += items
             for item in items:

@@ -104,9 +104,7 @@ class _Turns:
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=self._longest_wait_s):
-            raise StoreUnreachable(
-                store=self._store, problem="it is locked by another writer of this program"
-            )
+            raise StoreUnreachable(store=self._store, problem="locked by a writer of this program")
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()

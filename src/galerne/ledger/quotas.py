@@ -1,0 +1,312 @@
+"""Limits in the database: held before an answer begins, charged with its receipt, never overspent.
+
+All counters that a transaction touches are locked first, always in the same order, and then judged; so two
+programs that race for one budget take turns, on SQLite as on PostgreSQL.
+
+What a crash leaves held is given back when its node starts again: an answer without a receipt was not
+delivered, and is not charged. The energy it used is in the meter's accounts, as unattributed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from galerne.ledger.limits import Limit, Period, Standing, Unit, period_start, refusal
+from galerne.ledger.schema import COUNTERS, HOLDS, LIMITS
+from galerne.storage import reading, writing
+from galerne.units import HOUR_S
+
+FRESH_S = 1.0
+"""For how long it is remembered who has limits: one that another program sets holds within this."""
+HOLD_LIFE_S = 24 * HOUR_S
+"""After this a hold of a node that never came back is given back."""
+_KEPT_MINUTES_S = 24 * HOUR_S
+_KEY = ("subject", "unit", "period", "started_at")
+_BOUND_KEY = tuple(f"b_{name}" for name in _KEY)
+
+CounterKey: TypeAlias = tuple[str, str, str, int]
+"""Subject, unit, period and its beginning."""
+
+
+class Quotas:
+    """Who may still use how much. Safe to call from any thread and any program."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._limited: frozenset[str] = frozenset()
+        self._limited_at: float | None = None
+
+    def set_limit(self, limit: Limit) -> None:
+        """Set a limit, or change its amount; what was used of it meanwhile stays."""
+        row = {"subject": limit.subject, "unit": limit.unit.value, "period": limit.period.value}
+        with writing(self._engine) as connection:
+            connection.execute(delete(LIMITS).where(*(LIMITS.c[name] == row[name] for name in row)))
+            connection.execute(insert(LIMITS), {**row, "amount": limit.amount})
+        self._limited_at = None
+
+    def clear_limit(self, subject: str, unit: Unit, period: Period) -> bool:
+        """Remove a limit; returns whether there was one."""
+        row = {"subject": subject, "unit": unit.value, "period": period.value}
+        with writing(self._engine) as connection:
+            gone = connection.execute(delete(LIMITS).where(*(LIMITS.c[name] == row[name] for name in row)))
+        self._limited_at = None
+        return gone.rowcount > 0
+
+    def standings(self, subjects: Iterable[str] | None = None, *, at: float) -> list[Standing]:
+        """Every limit of these subjects, or of all, and what was used of it in the period of ``at``."""
+        with reading(self._engine) as connection:
+            limits = _limits(connection, subjects)
+            keys = [_counter_key(limit, at) for limit in limits]
+            counters = _counters(connection, keys)
+        return [_standing(limit, key, counters) for limit, key in zip(limits, keys, strict=True)]
+
+    def hold(
+        self,
+        request_id: str,
+        subjects: Iterable[str],
+        need: Mapping[Unit, int | None],
+        *,
+        node_id: str,
+        at: float,
+    ) -> list[Standing]:
+        """Hold a request's worst case of every limit of these subjects, or of none.
+
+        Args:
+            request_id: by which its answer will be charged.
+            subjects: whose limits it counts against.
+            need: the worst case by unit; None where it cannot be known, as without a price.
+            node_id: who serves it.
+            at: now.
+
+        Returns:
+            The limits as they stand with this request; none where nobody has one.
+
+        Raises:
+            QuotaExhausted: a limit does not leave as much; nothing was held.
+            StoreUnreachable: the database does not answer.
+        """
+        limited = self._limited_subjects(at).intersection(subjects)
+        if not limited:
+            return []
+        with writing(self._engine, survives_power_loss=False) as connection:
+            limits = _limits(connection, limited)
+            keys = [_counter_key(limit, at) for limit in limits]
+            counters = _locked_counters(connection, keys)
+            known = {limit.unit: _known(need[limit.unit], limit.unit) for limit in limits}
+            standings = [_standing(limit, key, counters) for limit, key in zip(limits, keys, strict=True)]
+            if refused := refusal(standings, known, at=at):
+                raise refused
+            _change_counters(connection, {key: (0, known[Unit(key[1])]) for key in keys})
+            held = [
+                {
+                    **dict(zip(_KEY, key, strict=True)),
+                    "request_id": request_id,
+                    "node_id": node_id,
+                    "held": known[Unit(key[1])],
+                    "charged": 0,
+                    "at": at,
+                }
+                for key in keys
+            ]
+            if held:
+                connection.execute(insert(HOLDS), held)
+        return [_held_too(standing, known[standing.limit.unit]) for standing in standings]
+
+    def release(self, request_id: str) -> None:
+        """Give back what a request holds that will not be answered."""
+        with writing(self._engine, survives_power_loss=False) as connection:
+            _release(connection, HOLDS.c.request_id == request_id)
+
+    def recover(self, node_id: str, *, at: float) -> None:
+        """Give back what a node's last life left held, and what nodes that never came back do.
+
+        To be called before the node serves, and after its answers of that life are settled.
+        """
+        with reading(self._engine) as connection:
+            if connection.scalar(select(HOLDS.c.request_id).limit(1)) is None:
+                return
+        with writing(self._engine) as connection:
+            _release(connection, or_(HOLDS.c.node_id == node_id, HOLDS.c.at < at - HOLD_LIFE_S))
+
+    def _limited_subjects(self, at: float) -> frozenset[str]:
+        if self._limited_at is None or not 0.0 <= at - self._limited_at < FRESH_S:
+            with reading(self._engine) as connection:
+                self._limited = frozenset(connection.scalars(select(LIMITS.c.subject).distinct()))
+            self._limited_at = at
+        return self._limited
+
+
+def charge_holds(
+    connection: Connection,
+    amounts: Mapping[str, Mapping[Unit, int | None]],
+    held: Sequence[Mapping[Any, Any]],
+) -> None:
+    """Charge answers to what was held for them, and release the rest.
+
+    Args:
+        connection: of the transaction that writes their settlements.
+        amounts: what each answer comes to, by request.
+        held: their rows, as ``holds_of`` gave them; with ``answer_id``, and ``final`` where no settlement
+            will follow.
+    """
+    changes: dict[CounterKey, tuple[int, int]] = {}
+    for hold in held:
+        amount = amounts[hold["request_id"]][Unit(hold["unit"])] or 0
+        key: CounterKey = (hold["subject"], hold["unit"], hold["period"], hold["started_at"])
+        spent, released = changes.get(key, (0, 0))
+        changes[key] = (spent + amount - hold["charged"], released - hold["held"])
+    _locked_counters(connection, list(changes))
+    _change_counters(connection, changes)
+    match = [HOLDS.c[name] == bindparam(f"b_{name}") for name in ("request_id", "subject", "unit", "period")]
+    kept, done = [], []
+    for hold in held:
+        row = {f"b_{name}": hold[name] for name in ("request_id", "subject", "unit", "period")}
+        if hold["final"]:
+            done.append(row)
+        else:
+            charged = amounts[hold["request_id"]][Unit(hold["unit"])] or 0
+            kept.append({**row, "b_answer_id": hold["answer_id"], "b_charged": charged})
+    if done:
+        connection.execute(delete(HOLDS).where(*match), done)
+    if kept:
+        values = {"held": 0, "answer_id": bindparam("b_answer_id"), "charged": bindparam("b_charged")}
+        connection.execute(update(HOLDS).where(*match).values(values), kept)
+
+
+def holds_of(
+    connection: Connection, *, request_ids: Sequence[str], answer_ids: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What these requests, and the requests of these answers, hold or have been charged."""
+    query = select(HOLDS).with_for_update()
+    if len(request_ids) + len(answer_ids) <= _MANY:
+        query = query.where(or_(HOLDS.c.request_id.in_(request_ids), HOLDS.c.answer_id.in_(answer_ids)))
+    wanted_requests, wanted_answers = set(request_ids), set(answer_ids)
+    return [
+        dict(row)
+        for row in connection.execute(query).mappings()
+        if row["request_id"] in wanted_requests or row["answer_id"] in wanted_answers
+    ]
+
+
+_MANY = 500
+"""Beyond this many ids, reading the whole small table is cheaper than naming them."""
+
+
+def _release(connection: Connection, condition: Any) -> None:
+    rows = connection.execute(select(HOLDS).where(condition).with_for_update()).mappings().all()
+    changes: dict[CounterKey, tuple[int, int]] = {}
+    for row in rows:
+        key: CounterKey = (row["subject"], row["unit"], row["period"], row["started_at"])
+        changes[key] = (0, changes.get(key, (0, 0))[1] - row["held"])
+    if rows:
+        _locked_counters(connection, list(changes))
+        _change_counters(connection, changes)
+        connection.execute(delete(HOLDS).where(condition))
+
+
+def _limits(connection: Connection, subjects: Iterable[str] | None) -> list[Limit]:
+    query = select(LIMITS).order_by(LIMITS.c.subject, LIMITS.c.unit, LIMITS.c.period)
+    if subjects is not None:
+        query = query.where(LIMITS.c.subject.in_(list(subjects)))
+    return [
+        Limit(
+            subject=row["subject"],
+            unit=Unit(row["unit"]),
+            period=Period(row["period"]),
+            amount=row["amount"],
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def _counter_key(limit: Limit, at: float) -> CounterKey:
+    return limit.subject, limit.unit.value, limit.period.value, period_start(limit.period, at)
+
+
+def _counters(
+    connection: Connection, keys: Sequence[CounterKey], *, lock: bool = False
+) -> dict[CounterKey, tuple[int, int]]:
+    if not keys:
+        return {}
+    columns = [COUNTERS.c[name] for name in _KEY]
+    query = select(COUNTERS).where(tuple_(*columns).in_(keys)).order_by(*columns)
+    rows = connection.execute(query.with_for_update() if lock else query).mappings()
+    return {
+        (row["subject"], row["unit"], row["period"], row["started_at"]): (row["spent"], row["held"])
+        for row in rows
+    }
+
+
+def _locked_counters(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey, tuple[int, int]]:
+    """The counters, made where missing, locked until the transaction ends."""
+    there = _counters(connection, keys, lock=True)
+    missing = sorted(set(keys) - set(there))
+    if not missing:
+        return there
+    kind = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    rows = [{**dict(zip(_KEY, key, strict=True)), "spent": 0, "held": 0} for key in missing]
+    connection.execute(kind(COUNTERS).on_conflict_do_nothing(), rows)
+    for subject, unit, period, started_at in missing:
+        if period == Period.MINUTE:
+            _forget_minutes(connection, subject, unit, before=started_at - _KEPT_MINUTES_S)
+    return _counters(connection, keys, lock=True)
+
+
+def _forget_minutes(connection: Connection, subject: str, unit: str, *, before: float) -> None:
+    old = (
+        COUNTERS.c.subject == subject,
+        COUNTERS.c.unit == unit,
+        COUNTERS.c.period == Period.MINUTE.value,
+        COUNTERS.c.started_at < before,
+        COUNTERS.c.held == 0,
+    )
+    connection.execute(delete(COUNTERS).where(*old))
+
+
+def _change_counters(connection: Connection, changes: Mapping[CounterKey, tuple[int, int]]) -> None:
+    """Add to what is spent and held; the rows are locked."""
+    rows = [
+        {
+            **{f"b_{name}": value for name, value in zip(_KEY, key, strict=True)},
+            "b_spent": spent,
+            "b_held": held,
+        }
+        for key, (spent, held) in sorted(changes.items())
+    ]
+    if rows:
+        connection.execute(_change_statement(), rows)
+
+
+@functools.cache
+def _change_statement() -> Any:
+    return (
+        update(COUNTERS)
+        .where(*(COUNTERS.c[name] == bindparam(f"b_{name}") for name in _KEY))
+        .values(spent=COUNTERS.c.spent + bindparam("b_spent"), held=COUNTERS.c.held + bindparam("b_held"))
+    )
+
+
+def _standing(limit: Limit, key: CounterKey, counters: Mapping[CounterKey, tuple[int, int]]) -> Standing:
+    spent, held = counters.get(key, (0, 0))
+    return Standing(limit=limit, started_at=key[3], spent=spent, held=held)
+
+
+def _held_too(standing: Standing, amount: int) -> Standing:
+    return Standing(
+        limit=standing.limit,
+        started_at=standing.started_at,
+        spent=standing.spent,
+        held=standing.held + amount,
+    )
+
+
+def _known(amount: int | None, unit: Unit) -> int:
+    if amount is None:
+        raise ValueError(f"there is a limit in {unit.value}, and what an answer comes to is not known")
+    return amount
