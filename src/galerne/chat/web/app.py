@@ -120,7 +120,9 @@ async def _conversation_page(web: Web, request: Request, *, conversation_id: str
         models, problem = await web.client.models(), ""
     except GalerneError as error:
         models, problem = [], error.code
-    return pages.conversation_page(
+    # In a thread: a long conversation takes a while to render, and answers stream in this loop meanwhile.
+    return await asyncio.to_thread(
+        pages.conversation_page,
         request,
         conversation_id=conversation_id,
         thread=thread,

@@ -68,6 +68,7 @@ def render_open_block(source: str) -> str:
     return render_block(provisional(source))
 
 
+@functools.lru_cache(maxsize=1024)
 def render_page(text: str) -> tuple[str, ...]:
     """A whole text, block by block: what a stream of it ends as."""
     return tuple(render_block(block) for block in split_blocks(text))
