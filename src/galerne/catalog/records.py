@@ -123,6 +123,9 @@ class ModelSpec:
         n_parameters: all weights, text part, as published.
         n_active_parameters: weights a token passes through.
         context_tokens: longest context it was made for.
+        sliding_window: context that windowed attention sees; with ``n_windowed_layers`` and 0, those layers
+            keep no growing context at all (linear attention).
+        n_windowed_layers: layers whose attention does not see the whole context.
         n_dense_layers: leading layers without experts, in a mixture.
         purpose: ``general``, or what it was trained for: ``code``, ``reasoning``, ``audio``, ...
     """
@@ -145,6 +148,7 @@ class ModelSpec:
     vocab_size: int
     tied_embeddings: bool = False
     sliding_window: int = 0
+    n_windowed_layers: int = 0
     n_experts: int = 0
     n_experts_per_token: int = 0
     n_shared_experts: int = 0
@@ -259,24 +263,33 @@ class PowerStage:
 class Calibration:
     """How far an engine on a kind of hardware stays from the datasheet's roofline, fitted on measurements.
 
-    Each ``*_traffic_ratio`` and ``*_flop_ratio`` multiplies the ideal time (bytes over bandwidth, operations
-    over peak); the ``*_s`` terms are added per layer or per step.
+    Each ``*_traffic_ratio`` and ``*_flop_ratio`` multiplies an ideal time (bytes over bandwidth, operations
+    over peak); each ``*_s`` is a time per layer, per sequence, per prompt or per step. ``perf.terms`` says
+    what they multiply.
 
     Attributes:
         target: ``accelerator`` or ``host``.
-        engine: engine family it was fitted on.
+        engine: engine family it was fitted on; ``any`` for all of them together.
         weight_traffic_ratio: time of reading dense weights, over ideal.
         expert_traffic_ratio: time of reading experts, over ideal.
         kv_traffic_ratio: time of reading keys and values, over ideal.
         decode_flop_ratio: time of decode arithmetic, over ideal.
-        prefill_flop_ratio: time of prefill arithmetic, over ideal.
+        prefill_flop_ratio: time of the matrix products of prompts, over ideal in the format of the weights.
+        prefill_wide_flop_ratio: the same over ideal in 16 bits: what a narrow format does not speed up.
+        attention_flop_ratio: time of the attention of prompts, over ideal.
+        reduce_traffic_ratio: time of the sums of tensor parallelism, over the link's ideal.
+        exchange_traffic_ratio: time of the exchange of tokens among experts, over the link's ideal.
         layer_s: fixed time of one layer.
         expert_layer_s: further fixed time of one layer of experts.
         parallel_layer_s: further fixed time of one layer split over several devices.
-        step_s: fixed time of one step: launch, sampling, streaming.
+        quantised_layer_s: further fixed time of one layer whose weights have less than 16 bits.
+        sequence_s: fixed time of each sequence of a copy: scheduling, sampling, streaming.
+        prompt_s: fixed time of each prompt that a step begins.
+        step_s: fixed time of one step: launch, synchronisation.
         base_power_ratio: power while stepping, before any traffic or arithmetic, over the power limit.
         traffic_power_ratio: power added at full memory bandwidth, over the power limit.
         flop_power_ratio: power added at peak arithmetic, over the power limit (capped by it).
+        sequence_power_s: energy that each sequence of a step adds on each device, over the power limit.
         error_ratio: typical relative error of a predicted duration, for intervals.
     """
 
@@ -288,13 +301,21 @@ class Calibration:
     kv_traffic_ratio: float
     decode_flop_ratio: float
     prefill_flop_ratio: float
+    prefill_wide_flop_ratio: float
+    attention_flop_ratio: float
+    reduce_traffic_ratio: float
+    exchange_traffic_ratio: float
     layer_s: float
     expert_layer_s: float
     parallel_layer_s: float
+    quantised_layer_s: float
+    sequence_s: float
+    prompt_s: float
     step_s: float
     base_power_ratio: float
     traffic_power_ratio: float
     flop_power_ratio: float
+    sequence_power_s: float
     error_ratio: float
     sources: Mapping[str, str]
     spread: Mapping[str, Spread] = field(default_factory=dict)
@@ -356,6 +377,7 @@ class ClimatePlace:
     Attributes:
         normals: file of its month-by-hour normals, below ``data/climates``.
         altitude_m: height for which the normals hold.
+        build_cost_id: fact with the build cost of its market, or of the nearest one.
     """
 
     id: str
@@ -365,5 +387,6 @@ class ClimatePlace:
     longitude: float
     altitude_m: float
     normals: str
+    build_cost_id: str
     sources: Mapping[str, str]
     spread: Mapping[str, Spread] = field(default_factory=dict)

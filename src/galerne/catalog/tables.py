@@ -83,6 +83,11 @@ class Catalog:
         return self._table("model", ModelSpec, "models.toml")
 
     @functools.cached_property
+    def reference_models(self) -> Table[ModelSpec]:
+        """Models of others on which serving was measured: for calibration and validation only."""
+        return self._table("reference model", ModelSpec, "validation/models.toml")
+
+    @functools.cached_property
     def formats(self) -> Table[WeightFormat]:
         """Weight formats."""
         return self._table("format", WeightFormat, "formats.csv")

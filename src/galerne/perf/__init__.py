@@ -7,29 +7,37 @@ Used by the fit adviser, the router, attribution, the site plan and the simulate
 from galerne.perf.advice import Advice, advise
 from galerne.perf.architecture import (
     active_parameter_count,
+    kv_bytes,
     kv_bytes_per_token,
     parameter_count,
     weights_bytes,
 )
-from galerne.perf.fit import fit_plan, serving_plan
+from galerne.perf.fit import device_memory_bytes, fit_plan, serving_plan
 from galerne.perf.records import BatchShape, Fit, ServingPlan, StepCost, StepWeights
-from galerne.perf.step import predict_step, roofline, step_weights
+from galerne.perf.steady import SteadyLoad, steady_terms, token_interval_s
+from galerne.perf.step import predict_step, step_weights
+from galerne.perf.terms import roofline
 
 __all__ = [
     "Advice",
     "BatchShape",
     "Fit",
     "ServingPlan",
+    "SteadyLoad",
     "StepCost",
     "StepWeights",
     "active_parameter_count",
     "advise",
+    "device_memory_bytes",
     "fit_plan",
+    "kv_bytes",
     "kv_bytes_per_token",
     "parameter_count",
     "predict_step",
     "roofline",
     "serving_plan",
+    "steady_terms",
     "step_weights",
+    "token_interval_s",
     "weights_bytes",
 ]

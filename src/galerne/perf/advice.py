@@ -11,6 +11,7 @@ from galerne.perf.records import Fit
 
 LOCAL_FORMATS = ("q8_0", "q6_k", "q5_k_m", "q4_k_m")
 """Formats a local engine is offered, best quality first."""
+LOCAL_ENGINE = "llama.cpp"
 COMFORTABLE_TOKENS_PER_S = 4.0
 """A recommended model writes at least about as fast as one reads: 238 words a minute (Brysbaert 2019)."""
 RECENT_YEARS = 2
@@ -86,7 +87,9 @@ def _fit(
     context_tokens: int,
     overhead_bytes: float,
 ) -> Fit:
-    plan = serving_plan(catalog, model, weight_format, machine, context_tokens=context_tokens)
+    plan = serving_plan(
+        catalog, model, weight_format, machine, context_tokens=context_tokens, engine=LOCAL_ENGINE
+    )
     return fit_plan(plan, free_bytes=free_bytes, overhead_bytes=overhead_bytes)
 
 

@@ -5,6 +5,8 @@ Everything here is arithmetic on the numbers of ``params.json``; nothing is fitt
 
 from __future__ import annotations
 
+import numpy as np
+
 from galerne.catalog import ModelSpec, WeightFormat
 from galerne.units import Numeric
 
@@ -30,6 +32,11 @@ def expert_parameters(model: ModelSpec) -> float:
     return 3.0 * model.dim * model.expert_hidden_dim
 
 
+def routed_parameters(model: ModelSpec) -> float:
+    """Weights of all experts among which a router chooses."""
+    return n_expert_layers(model) * model.n_experts * expert_parameters(model)
+
+
 def always_read_parameters(model: ModelSpec) -> float:
     """Weights every decode step reads whatever the batch: all but the routed experts and the input table."""
     dense_layers = model.n_layers - n_expert_layers(model)
@@ -43,16 +50,18 @@ def always_read_parameters(model: ModelSpec) -> float:
 
 def parameter_count(model: ModelSpec) -> float:
     """All weights of the text part."""
-    routed = n_expert_layers(model) * model.n_experts * expert_parameters(model)
     input_table = 0.0 if model.tied_embeddings else float(model.vocab_size * model.dim)
-    return always_read_parameters(model) + routed + input_table
+    return always_read_parameters(model) + routed_parameters(model) + input_table
+
+
+def active_expert_parameters(model: ModelSpec) -> float:
+    """Weights of the routed experts one token is multiplied by."""
+    return n_expert_layers(model) * model.n_experts_per_token * expert_parameters(model)
 
 
 def active_parameter_count(model: ModelSpec) -> float:
     """Weights one token is multiplied by."""
-    return always_read_parameters(model) + n_expert_layers(model) * model.n_experts_per_token * (
-        expert_parameters(model)
-    )
+    return always_read_parameters(model) + active_expert_parameters(model)
 
 
 def experts_touched(model: ModelSpec, n_tokens: Numeric) -> Numeric:
@@ -65,22 +74,33 @@ def experts_touched(model: ModelSpec, n_tokens: Numeric) -> Numeric:
     """
     if not model.n_experts:
         return 0.0 * n_tokens
-    return model.n_experts * (1.0 - (1.0 - model.n_experts_per_token / model.n_experts) ** n_tokens)
+    kept_ratio = 1.0 - model.n_experts_per_token / model.n_experts
+    return model.n_experts * (1.0 - kept_ratio**n_tokens)
 
 
-def weights_bytes(model: ModelSpec, weight_format: WeightFormat) -> float:
-    """Memory the weights fill."""
-    return parameter_count(model) * weight_format.bytes_per_weight
+def weights_bytes(
+    model: ModelSpec, weight_format: WeightFormat, expert_format: WeightFormat | None = None
+) -> float:
+    """Memory the weights fill; the routed experts may have a format of their own."""
+    routed = routed_parameters(model)
+    dense_bytes = (parameter_count(model) - routed) * weight_format.bytes_per_weight
+    return dense_bytes + routed * (expert_format or weight_format).bytes_per_weight
 
 
 def kv_bytes_per_token(model: ModelSpec, *, kv_bytes_per_value: float = 2.0) -> float:
-    """Keys and values kept for one token of context, over all layers.
+    """Keys and values kept for one more token of a long context, over the layers that see all of it.
 
     grouped queries: 2 · L · n_kv · d_head · b;  latent attention: L · (r_kv + d_rope) · b
     """
-    if model.kv_lora_rank:
-        return model.n_layers * (model.kv_lora_rank + model.qk_rope_head_dim) * kv_bytes_per_value
-    return 2.0 * model.n_layers * model.n_kv_heads * model.head_dim * kv_bytes_per_value
+    return (model.n_layers - model.n_windowed_layers) * _kv_values(model) * kv_bytes_per_value
+
+
+def kv_bytes(model: ModelSpec, context_tokens: Numeric, *, kv_bytes_per_value: float = 2.0) -> Numeric:
+    """Keys and values of one sequence with its context, over all layers.
+
+    per layer · (L_full · ctx + L_windowed · min(ctx, window))
+    """
+    return _seen_positions(model, context_tokens) * _kv_values(model) * kv_bytes_per_value
 
 
 def attention_flop_per_token(model: ModelSpec, context_tokens: Numeric) -> Numeric:
@@ -92,4 +112,30 @@ def attention_flop_per_token(model: ModelSpec, context_tokens: Numeric) -> Numer
         per_position = 2.0 * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
     else:
         per_position = 4.0 * model.n_heads * model.head_dim
-    return model.n_layers * per_position * context_tokens
+    return per_position * _seen_positions(model, context_tokens)
+
+
+def prompt_attention_flop_per_token(model: ModelSpec, context_tokens: Numeric) -> Numeric:
+    """The same while reading a prompt, where latent attention is expanded to its heads.
+
+    latent (expanded): 2 · L · n_h · (d_nope + d_rope + d_v) · ctx
+    """
+    if not model.kv_lora_rank:
+        return attention_flop_per_token(model, context_tokens)
+    head_dims = model.qk_nope_head_dim + model.qk_rope_head_dim + model.v_head_dim
+    return 2.0 * model.n_heads * head_dims * _seen_positions(model, context_tokens)
+
+
+def _kv_values(model: ModelSpec) -> float:
+    """Values kept for one token in one layer."""
+    if model.kv_lora_rank:
+        return float(model.kv_lora_rank + model.qk_rope_head_dim)
+    return 2.0 * model.n_kv_heads * model.head_dim
+
+
+def _seen_positions(model: ModelSpec, context_tokens: Numeric) -> Numeric:
+    """Positions that one token attends to, summed over the layers."""
+    whole = (model.n_layers - model.n_windowed_layers) * context_tokens
+    if not model.n_windowed_layers:
+        return whole
+    return whole + model.n_windowed_layers * np.minimum(context_tokens, model.sliding_window)

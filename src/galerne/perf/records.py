@@ -13,13 +13,19 @@ from galerne.units import Numeric
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServingPlan:
-    """A model in a format on a machine.
+    """A model in a format on a machine: one replica and how it is divided.
+
+    Routed experts are always divided over all devices of a stage; the rest over ``tensor_parallel`` of them.
 
     Attributes:
+        format: of the dense weights, and of the experts where ``expert_format`` is None.
         tensor_parallel: accelerators that share each layer; 1 on a machine without accelerators.
+        pipeline_parallel: stages, each with its share of the layers.
+        data_parallel: copies of attention and dense layers, each with its share of the sequences.
         context_tokens: tokens of context reserved per sequence.
         max_sequences: sequences served at once.
         kv_bytes_per_value: width of a stored key or value.
+        power_cap_w: limit set on each accelerator below its own; None for none.
     """
 
     model: ModelSpec
@@ -27,26 +33,47 @@ class ServingPlan:
     machine: Machine
     calibration: Calibration
     tensor_parallel: int = 1
+    pipeline_parallel: int = 1
+    data_parallel: int = 1
     context_tokens: int = 4096
     max_sequences: int = 1
     kv_bytes_per_value: float = 2.0
+    expert_format: WeightFormat | None = None
+    power_cap_w: float | None = None
+
+    @property
+    def n_devices(self) -> int:
+        """Accelerators of the replica."""
+        return self.tensor_parallel * self.pipeline_parallel * self.data_parallel
+
+    @property
+    def expert_format_or_format(self) -> WeightFormat:
+        """Format of the routed experts."""
+        return self.expert_format or self.format
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchShape:
     """One step of an engine. Numbers or arrays that broadcast.
 
+    ``n_sequences`` either all decode one token (``prompt_tokens`` 0) or all read a piece of their prompt;
+    ``n_decoding`` further ones decode in the same step (chunked prefill).
+
     Attributes:
         n_sequences: sequences in the step.
         prompt_tokens: prompt tokens per sequence processed in this step; 0 in a pure decode step.
         cached_tokens: how many of those are already in the cache and cost nothing.
         context_tokens: tokens already in each sequence before this step.
+        n_decoding: sequences that decode beside those that read.
+        decoding_context_tokens: tokens already in each of these.
     """
 
     n_sequences: Numeric
     prompt_tokens: Numeric = 0.0
     cached_tokens: Numeric = 0.0
     context_tokens: Numeric = 0.0
+    n_decoding: Numeric = 0.0
+    decoding_context_tokens: Numeric = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,22 +81,32 @@ class StepCost:
     """Time, energy and work of one step; arrays where the batch was arrays.
 
     Attributes:
+        memory_s: part of the duration spent on memory traffic; likewise ``compute_s``, and ``overhead_s`` for
+            links and fixed times.
         accelerator_j: energy of the accelerators during the step, their idle power included.
         host_j: energy of the host during the step, its idle power included.
-        bound: what the step waits for most: ``memory``, ``compute`` or ``overhead``.
     """
 
     duration_s: Numeric
+    memory_s: Numeric
+    compute_s: Numeric
+    overhead_s: Numeric
     accelerator_j: Numeric
     host_j: Numeric
     moved_bytes: Numeric
     flop: Numeric
-    bound: npt.NDArray[np.str_] | str
 
     @property
     def it_j(self) -> Numeric:
         """Energy of the machine during the step."""
         return self.accelerator_j + self.host_j
+
+    @property
+    def bound(self) -> npt.NDArray[np.str_] | str:
+        """What the step waits for most: ``memory``, ``compute`` or ``overhead``."""
+        times_s = np.stack(np.broadcast_arrays(self.memory_s, self.compute_s, self.overhead_s))
+        names = np.array(["memory", "compute", "overhead"])[np.argmax(times_s, axis=0)]
+        return str(names) if names.ndim == 0 else names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,247 @@
+"""Fit the calibration rows on public measurements, cross-validate them, and write both down.
+
+Run it with its own environment (see README.md):
+
+    python calibrate.py --silicon silicon_sample.csv --energy-v2 mlenergy_v2_llm.csv \\
+        --energy-v3 mlenergy_v3_h100.csv
+
+It writes the fitted rows of ``calibrations.toml``, a packaged sample of the runs for tests, and
+``validation/results/calibration.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from energy_runs import EnergyRuns, read_energy_runs
+from fitting import fit_relative, folds, folds_of_groups, held_out, held_out_within
+from galerne.catalog import Catalog, default_catalog
+from galerne.perf.terms import TERMS
+from llama_cpp import fit_llama_cpp
+from report import write_report
+from serving_runs import Runs, plan_of, read_runs
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "src/galerne/catalog/data"
+START, END = "# --- fitted by recipes/calibration", "# --- end of the fitted rows"
+SEED = 20261122
+ENGINES = ("vllm", "sglang", "trtllm")
+AT_LEAST_IDEAL = frozenset(
+    {
+        "weight_traffic_ratio",
+        "expert_traffic_ratio",
+        "kv_traffic_ratio",
+        "decode_flop_ratio",
+        "prefill_flop_ratio",
+        "attention_flop_ratio",
+        "reduce_traffic_ratio",
+        "exchange_traffic_ratio",
+    }
+)
+"""Nothing is faster than the datasheet: these are never below 1."""
+LOWEST = np.array([1.0 if name in AT_LEAST_IDEAL else 0.0 for name in TERMS])
+POWER = ("base_power_ratio", "traffic_power_ratio", "flop_power_ratio", "sequence_power_s")
+QUEUE_RATIO = 0.5
+"""Runs whose wait for the first token is over half of their writing time were queueing: left out."""
+SAMPLE_PER_ENGINE = 30
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything the report prints: predictions by scheme, beside the measurements."""
+
+    runs: pd.DataFrame
+    measured_s: np.ndarray
+    schemes: dict[str, np.ndarray]
+    n_duplicates: int
+    n_queued: int
+    queued_predicted: tuple[np.ndarray, np.ndarray]
+    intervals: dict[str, tuple[np.ndarray, np.ndarray]]
+    energy: pd.DataFrame
+    energy_schemes: dict[str, np.ndarray]
+    rows: dict[str, dict[str, float]]
+    llama_cpp: pd.DataFrame
+
+
+def fit_time(terms: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Coefficients of the duration."""
+    return fit_relative(terms, measured, LOWEST)
+
+
+def fit_power(terms: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Coefficients of the energy of a step."""
+    return fit_relative(terms, measured, np.zeros(terms.shape[1]))
+
+
+def main() -> None:
+    """Fit, cross-validate, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--silicon", type=Path, required=True)
+    parser.add_argument("--energy-v2", type=Path, required=True)
+    parser.add_argument("--energy-v3", type=Path, required=True)
+    given = parser.parse_args()
+    catalog = default_catalog()
+    everything = read_runs(given.silicon, catalog)
+    energy = read_energy_runs(given.energy_v2, given.energy_v3, catalog)
+    results = calibrate(everything, energy, catalog, n_read=len(pd.read_csv(given.silicon).query("mode == 'agg'")))
+    write_rows(results.rows)
+    write_sample(results.runs, catalog)
+    write_report(ROOT / "validation/results/calibration.md", results)
+
+
+def calibrate(everything: Runs, energy: EnergyRuns, catalog: Catalog, *, n_read: int) -> Results:
+    """All fits and all ways of holding out."""
+    table = everything.table
+    queued = (table.silicon_ttft_ms > QUEUE_RATIO * (table.osl - 1) * table.silicon_tpot_ms).to_numpy()
+    runs = table[~queued].reset_index(drop=True)
+    terms, measured = everything.terms[~queued], everything.measured_s[~queued]
+    engines = runs.backend.to_numpy()
+    schemes = _schemes(runs, terms, measured)
+    recent = (energy.table.version == "v3").to_numpy()
+    new_terms, new_s = energy.terms[recent], energy.table.interval_s.to_numpy()[recent]
+    vllm = engines == "vllm"
+    rows, intervals = {}, {}
+    parts = {"any": np.ones(len(runs), bool)} | {engine: engines == engine for engine in ENGINES}
+    for name, mask in parts.items():
+        with_new = name in {"any", "vllm"}
+        fitted = fit_time(
+            np.concatenate([terms[mask], new_terms]) if with_new else terms[mask],
+            np.concatenate([measured[mask], new_s]) if with_new else measured[mask],
+        )
+        scheme = "all engines: leave one model out" if name == "any" else "own engine: leave one model out"
+        error = np.abs(schemes[scheme][mask] / measured[mask] - 1.0)
+        rows[f"{name}-accelerator"] = dict(zip(TERMS, fitted, strict=True)) | {"error_ratio": np.nanmean(error)}
+    intervals["vLLM of the serving runs alone, which never saw these"] = (
+        new_terms @ fit_time(terms[vllm], measured[vllm]),
+        new_s,
+    )
+    both_terms = np.concatenate([terms[vllm], new_terms])
+    both_s = np.concatenate([measured[vllm], new_s])
+    both_models = np.concatenate([runs.model[vllm], energy.table.model[recent]])
+    without_model = held_out(both_terms, both_s, both_models, fit_time)
+    intervals["vLLM on both, leave one model out"] = (without_model[vllm.sum() :], new_s)
+    energy_schemes = _energy_schemes(energy, recent, without_model[vllm.sum() :])
+    power = dict(zip(POWER, fit_power(energy.power, energy.full_power_s), strict=True))
+    llama_cpp_row, llama_cpp_table = fit_llama_cpp(Path(__file__).with_name("llama_cpp_gpu.csv"), catalog)
+    rows["llama.cpp-accelerator"] = llama_cpp_row
+    rows = {name: row | power for name, row in rows.items()}
+    return Results(
+        runs=runs,
+        measured_s=measured,
+        schemes=schemes,
+        n_duplicates=n_read - len(table),
+        n_queued=int(queued.sum()),
+        queued_predicted=(everything.terms[queued] @ fit_time(terms, measured), everything.measured_s[queued]),
+        intervals=intervals,
+        energy=energy.table,
+        energy_schemes=energy_schemes,
+        rows=rows,
+        llama_cpp=llama_cpp_table,
+    )
+
+
+def _schemes(runs: pd.DataFrame, terms: np.ndarray, measured: np.ndarray) -> dict[str, np.ndarray]:
+    models, gpus, engines = (runs[name].to_numpy() for name in ("model", "system", "backend"))
+    fold = folds(len(runs), seed=SEED)
+    series = runs.groupby(
+        ["model", "system", "backend", "backend_version", "precision", "tp", "dp", "moe_ep_size"], dropna=False
+    ).ngroup()
+    series_fold = folds_of_groups(series.to_numpy(), seed=SEED)
+    pair = (runs.backend + " " + runs.model).to_numpy()
+    ideal = np.array([0.0 if name.endswith("_s") or "wide" in name else 1.0 for name in TERMS])
+    return {
+        "datasheet alone (all ratios 1, no fixed times)": terms @ ideal,
+        "all engines: 5 folds": held_out(terms, measured, fold, fit_time),
+        "all engines: 5 folds of whole series": held_out(terms, measured, series_fold, fit_time),
+        "all engines: leave one model out": held_out(terms, measured, models, fit_time),
+        "all engines: leave one GPU out": held_out(terms, measured, gpus, fit_time),
+        "all engines: leave one engine out": held_out(terms, measured, engines, fit_time),
+        "own engine: 5 folds": held_out_within(terms, measured, fold, engines, fit_time),
+        "own engine: 5 folds of whole series": held_out_within(terms, measured, series_fold, engines, fit_time),
+        "own engine: leave one model out": held_out_within(terms, measured, models, engines, fit_time),
+        "own engine: leave one GPU out": held_out_within(terms, measured, gpus, engines, fit_time),
+        "own engine and model: 5 folds": held_out_within(terms, measured, fold, pair, fit_time),
+    }
+
+
+def _energy_schemes(energy: EnergyRuns, recent: np.ndarray, recent_s: np.ndarray) -> dict[str, np.ndarray]:
+    """Predicted over measured energy per token, by scheme."""
+    table, power, measured = energy.table, energy.power, energy.full_power_s
+    models, gpus = table.model.to_numpy(), table.accelerator.to_numpy()
+    versions = table.version.to_numpy()
+
+    def ratio(groups: np.ndarray) -> np.ndarray:
+        capped = np.minimum(held_out(power, measured, groups, fit_power), power[:, 0])
+        return capped / measured
+
+    predicted_s = np.full(len(table), np.nan)
+    predicted_s[recent] = recent_s
+    end_to_end = np.full(len(table), np.nan)
+    for model in np.unique(models[recent]):
+        out = (models == model) & recent
+        fitted = fit_power(power[models != model], measured[models != model])
+        used = np.column_stack([predicted_s[out], power[out, 1:]])
+        end_to_end[out] = np.minimum(used @ fitted, predicted_s[out]) / measured[out]
+    return {
+        "at the measured speed: 5 folds": ratio(folds(len(table), seed=SEED)),
+        "at the measured speed: leave one model out": ratio(models),
+        "at the measured speed: leave one GPU out": ratio(gpus),
+        "at the measured speed: leave one engine version out": ratio(versions),
+        "at the predicted speed (v3): leave one model out": end_to_end,
+    }
+
+
+def write_rows(rows: dict[str, dict[str, float]]) -> None:
+    """Replace the fitted rows in the catalogue."""
+    path = DATA / "calibrations.toml"
+    text = path.read_text(encoding="utf-8")
+    kept = text.split(END, 1)[1] if END in text else "\n\n" + text[text.index("# Against memory read") :]
+    path.write_text(f"{START}\n\n" + "".join(map(_row_text, rows.items())) + END + kept, encoding="utf-8")
+
+
+def _row_text(item: tuple[str, dict[str, float]]) -> str:
+    row_id, row = item
+    engine = row_id.rsplit("-", 1)[0]
+    source = "fit-llama-cpp-gpu" if engine == "llama.cpp" else "fit-silicon-sample"
+    lines = [f'["{row_id}"]', 'target = "accelerator"', f'engine = "{engine}"']
+    lines += [f"{name} = {row[name]:.4g}" for name in (*TERMS, *POWER, "error_ratio")]
+    power = ", ".join(f'{name} = "fit-mlenergy-power"' for name in POWER)
+    return "\n".join([*lines, f'sources = {{ default = "{source}", {power} }}']) + "\n\n"
+
+
+def write_sample(runs: pd.DataFrame, catalog: Catalog) -> None:
+    """A random sample of the runs, packaged for tests and for ``galerne validate``."""
+    models = catalog.reference_models.rows
+    lines = []
+    for engine in ENGINES:
+        chosen = runs[runs.backend == engine].sample(SAMPLE_PER_ENGINE, random_state=SEED)
+        for row in chosen.itertuples():
+            plan = plan_of(row, catalog, models)
+            lines.append(
+                {
+                    "id": row.id,
+                    "engine": engine,
+                    "model_id": row.model,
+                    "accelerator_id": row.accelerator,
+                    "format_id": plan.format.id,
+                    "expert_format_id": plan.expert_format_or_format.id,
+                    "kv_bytes_per_value": plan.kv_bytes_per_value,
+                    "tensor_parallel": row.tp,
+                    "data_parallel": row.dp,
+                    "n_sequences": row.n_sequences,
+                    "prompt_tokens": row.isl,
+                    "output_tokens": row.osl,
+                    "token_interval_s": row.silicon_tpot_ms / 1e3,
+                    "source": "aiconfigurator-core-0-12",
+                }
+            )
+    pd.DataFrame(lines).to_csv(DATA / "validation/serving_runs.csv", index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    main()

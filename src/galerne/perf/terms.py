@@ -1,0 +1,129 @@
+"""The terms of the one formula: what each coefficient of a calibration multiplies.
+
+    t = Σ coefficient · term
+
+Times of traffic and arithmetic are ideal ones, from the datasheet; the others count layers, sequences,
+prompts and steps. The product and the fit of the coefficients use this same list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from galerne.catalog import Calibration, WeightFormat
+from galerne.perf.architecture import n_expert_layers
+from galerne.perf.records import BatchShape, ServingPlan
+from galerne.perf.work import Work, step_work
+
+WIDE_BYTES = 2.0
+"""Width of a weight that needs no scaling: 16 bits."""
+MEMORY = ("weight_traffic_ratio", "expert_traffic_ratio", "kv_traffic_ratio")
+COMPUTE = (
+    "decode_flop_ratio",
+    "prefill_flop_ratio",
+    "prefill_wide_flop_ratio",
+    "attention_flop_ratio",
+)
+LINK = ("reduce_traffic_ratio", "exchange_traffic_ratio")
+FIXED = (
+    "layer_s",
+    "expert_layer_s",
+    "parallel_layer_s",
+    "quantised_layer_s",
+    "sequence_s",
+    "prompt_s",
+    "step_s",
+)
+TERMS = (*MEMORY, *COMPUTE, *LINK, *FIXED)
+"""Fields of a calibration, in the order of the terms."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Roofline:
+    """What executes one stage of the plan: all its devices together.
+
+    Attributes:
+        dense_flop_per_s: peak in the format of the dense weights.
+        expert_flop_per_s: peak in the format of the experts.
+        wide_flop_per_s: peak of 16-bit arithmetic, in which attention works whatever the weights.
+        link_bytes_per_s: of one device, one way.
+    """
+
+    n_devices: int
+    memory_bytes_per_s: float
+    dense_flop_per_s: float
+    expert_flop_per_s: float
+    wide_flop_per_s: float
+    link_bytes_per_s: float
+
+
+def roofline(plan: ServingPlan) -> Roofline:
+    """Bandwidth and peaks of the accelerators of a stage, or of the host where there are none."""
+    machine = plan.machine
+    if not machine.accelerators:
+        peak = machine.peak_flop_per_s
+        return Roofline(
+            n_devices=1,
+            memory_bytes_per_s=machine.memory_bytes_per_s,
+            dense_flop_per_s=peak,
+            expert_flop_per_s=peak,
+            wide_flop_per_s=peak,
+            link_bytes_per_s=machine.memory_bytes_per_s,
+        )
+    device = machine.accelerators[0]
+    n = plan.tensor_parallel * plan.data_parallel
+
+    def peak_of(weight_format: WeightFormat) -> float:
+        fp16 = device.peak_flop_per_s["fp16"]
+        return n * max(device.peak_flop_per_s.get(weight_format.compute, fp16), fp16)
+
+    return Roofline(
+        n_devices=n,
+        memory_bytes_per_s=n * device.memory_bytes_per_s,
+        dense_flop_per_s=peak_of(plan.format),
+        expert_flop_per_s=peak_of(plan.expert_format_or_format),
+        wide_flop_per_s=n * device.peak_flop_per_s["fp16"],
+        link_bytes_per_s=device.link_bytes_per_s / 2.0,
+    )
+
+
+def step_terms(plan: ServingPlan, batch: BatchShape) -> npt.NDArray[np.float64]:
+    """The terms of one step, shape (len(TERMS), ...) over the broadcast batch."""
+    return work_terms(plan, step_work(plan, batch))
+
+
+def work_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
+    """The terms of counted work."""
+    roof, model = roofline(plan), plan.model
+    decode_s = (
+        work.decode_dense_flop / roof.dense_flop_per_s + work.decode_expert_flop / roof.expert_flop_per_s
+    )
+    several = float(roof.n_devices > 1)
+    quantised = float(plan.format.bytes_per_weight < WIDE_BYTES)
+    parts = (
+        work.weight_bytes / roof.memory_bytes_per_s,
+        work.expert_bytes / roof.memory_bytes_per_s,
+        work.kv_bytes / roof.memory_bytes_per_s,
+        decode_s,
+        work.dense_flop / roof.dense_flop_per_s + work.expert_flop / roof.expert_flop_per_s,
+        (work.dense_flop + work.expert_flop) / roof.wide_flop_per_s,
+        work.attention_flop / roof.wide_flop_per_s,
+        work.reduced_bytes / roof.link_bytes_per_s,
+        work.exchanged_bytes / roof.link_bytes_per_s,
+        float(model.n_layers),
+        float(n_expert_layers(model)),
+        model.n_layers * several,
+        model.n_layers * quantised,
+        work.n_sequences / plan.data_parallel,
+        work.n_prompts,
+        1.0,
+    )
+    return np.stack(np.broadcast_arrays(*(np.asarray(part, dtype=float) for part in parts)))
+
+
+def coefficients(calibration: Calibration) -> npt.NDArray[np.float64]:
+    """The coefficients of a calibration, in the order of the terms."""
+    return np.array([getattr(calibration, name) for name in TERMS])
