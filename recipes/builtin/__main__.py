@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from recipes.builtin import card, evaluate, export, parity, shape, tokens, training
@@ -61,12 +62,22 @@ def make_model(folder: Path, *, steps: int, limit_s: float, further: bool) -> No
     model.save_pretrained(folder / "transformers")
     export.write_gguf(model, tokenizer_path, path)
     facts = dataclasses.asdict(report) | {
+        "n_runs": 1,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "n_parameters": shape.n_parameters(),
         "threads": torch.get_num_threads(),
     }
-    (folder / "training.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    report_path = folder / "training.json"
+    if further and report_path.exists():
+        facts = added(json.loads(report_path.read_text(encoding="utf-8")), facts)
+    report_path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB", flush=True)
+
+
+def added(before: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """Add an earlier run to the account of the training."""
+    summed = ("steps", "duration_s", "n_dialogues", "n_tokens", "n_runs")
+    return facts | {name: before[name] + facts[name] for name in summed}
 
 
 if __name__ == "__main__":
