@@ -5,9 +5,10 @@ Wire formats end in ``api``; engines begin here. No field knows a protocol.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 
 class Role(StrEnum):
@@ -30,11 +31,89 @@ class FinishReason(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """A function the model wants called: an event of an answer, and later a part of the conversation.
+
+    Attributes:
+        arguments: JSON text, as the model wrote it.
+        call_id: ties the result to the call; empty in an event, where nobody has named it yet.
+    """
+
+    name: str
+    arguments: str
+    call_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        tool_calls: what an assistant asked to be called in this turn.
+        tool_call_id: in a tool's turn, the call it answers.
+        thinking: what an assistant thought before this turn's content.
+    """
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    thinking: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tool:
+    """A function a model may ask for; ``parameters`` is a JSON schema of its one object argument."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+class ToolUse(StrEnum):
+    """Whether the tools offered are to be used."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Toolbox:
+    """The tools offered, and how they are to be used.
+
+    Attributes:
+        only: the one that must be used, with ``ToolUse.REQUIRED``.
+        parallel: whether one answer may hold several calls.
+    """
+
+    tools: tuple[Tool, ...]
+    use: ToolUse = ToolUse.AUTO
+    only: str | None = None
+    parallel: bool = True
+
+    def usable(self) -> tuple[Tool, ...]:
+        """The tools that an answer may call."""
+        return tuple(tool for tool in self.tools if self.only in {None, tool.name})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JsonAnswer:
+    """The answer is to be JSON: an object of any shape, or what a JSON schema says."""
+
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RawText:
+    """A text to go on with, without any template.
+
+    Attributes:
+        suffix: with it, the answer is what belongs between the two: fill in the middle.
+    """
+
+    text: str
+    suffix: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,20 +127,37 @@ class Sampling:
     seed: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationRequest:
-    """One question to one model."""
+    """One question to one model: a conversation, or a text to go on with.
+
+    Attributes:
+        text: in place of messages.
+        continues: the last message is the beginning of the answer.
+        effort: how hard to think, in the words of the model's template; None for its own default.
+        n_top_logprobs: alternatives to report with the log probability of each token; None for neither.
+    """
 
     request_id: str
     model_id: str
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...] = ()
+    text: RawText | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    tools: Toolbox | None = None
+    json: JsonAnswer | None = None
+    continues: bool = False
+    effort: str | None = None
+    n_top_logprobs: int | None = None
 
     def n_characters(self) -> int:
         """Size of the question; the only thing about its text that may be logged."""
-        return sum(len(message.content) for message in self.messages)
+        asked = sum(len(message.content) for message in self.messages)
+        return asked + (len(self.text.text) + len(self.text.suffix or "") if self.text else 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,11 +205,29 @@ class PromptRead:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TokenLogprob:
+    """How likely a token was; ``top`` are its likeliest alternatives, likeliest first."""
+
+    token: str
+    token_id: int
+    logprob: float
+    top: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TokenChunk:
-    """A piece of the answer; ``text`` may be empty while a character completes."""
+    """A piece of the answer.
+
+    Attributes:
+        text: may be empty while a character or a tool call completes.
+        thinking: whether it comes before the answer proper.
+        logprobs: where they were asked for.
+    """
 
     text: str
     n_tokens: int = 1
+    thinking: bool = False
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,5 +238,30 @@ class Finished:
     usage: Usage
 
 
-GenerationEvent: TypeAlias = PromptRead | TokenChunk | Finished
-"""What an engine streams: one ``PromptRead``, then ``TokenChunk`` s, then one ``Finished``."""
+GenerationEvent: TypeAlias = PromptRead | TokenChunk | ToolCall | Finished
+"""What an engine streams: a ``PromptRead``, any number of ``TokenChunk`` and ``ToolCall``, a ``Finished``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbeddingRequest:
+    """Texts to turn into vectors."""
+
+    request_id: str
+    model_id: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Embedded:
+    """A vector for each text, in order, each of length one; ``usage.new_tokens`` is 0."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    usage: Usage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextToken:
+    """A token of a model's vocabulary."""
+
+    token_id: int
+    text: str

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from galerne.clock import ManualClock
-from galerne.engines import Engine, EngineState, LlamaEngine, LlamaSettings, SimulatedEngine
+from galerne.engines import (
+    Engine,
+    EngineState,
+    LlamaEngine,
+    LlamaSettings,
+    RemoteEngine,
+    RemoteSettings,
+    SimulatedEngine,
+)
 from galerne.errors import ContextTooLong, EngineCrashed
 from galerne.generation import (
     Finished,
@@ -28,6 +36,7 @@ from galerne.generation import (
     TokenChunk,
 )
 from galerne.models import BUILTIN_MODEL_ID, builtin_model_path
+from tests.engines.llama_server import LlamaServer
 from tests.models.gguf_bytes import reciting_gguf, tiny_gguf
 
 pytestmark = pytest.mark.anyio
@@ -99,10 +108,29 @@ def kill(engine: Engine) -> None:
     os.kill(process_id, signal.SIGKILL)
 
 
-@pytest.fixture(params=["simulated", "llama.cpp"])
-def variant(request: pytest.FixtureRequest, model_paths: dict[Model, Path]) -> Variant:
+def remote(servers: list[LlamaServer], paths: dict[Model, Path]) -> Callable[..., RemoteEngine]:
+    def make(model: Model = Model.BUILTIN, *, n_slots: int = 2) -> RemoteEngine:
+        server = LlamaServer(paths[model], context_tokens=CONTEXT_TOKENS[model], n_slots=n_slots)
+        servers.append(server)
+        return RemoteEngine(
+            RemoteSettings(model_id="m", address=server.address, key=server.key, n_slots=n_slots)
+        )
+
+    return make
+
+
+@pytest.fixture(params=["simulated", "llama.cpp", "remote"])
+def variant(request: pytest.FixtureRequest, model_paths: dict[Model, Path]) -> Iterator[Variant]:
     if request.param == "simulated":
-        return Variant(make=simulated, crash=lambda engine: engine.crash(), endless_s=50.0)  # type: ignore[attr-defined]
+        yield Variant(make=simulated, crash=lambda engine: engine.crash(), endless_s=50.0)  # type: ignore[attr-defined]
+        return
+    if request.param == "remote":
+        servers: list[LlamaServer] = []
+        make_remote = remote(servers, model_paths)
+        yield Variant(make=make_remote, crash=lambda _: servers[-1].crash_and_restart(), endless_s=1.0)
+        for server in servers:
+            server.close()
+        return
 
     def make(model: Model = Model.BUILTIN, *, n_slots: int = 2) -> LlamaEngine:
         settings = LlamaSettings(
@@ -114,7 +142,7 @@ def variant(request: pytest.FixtureRequest, model_paths: dict[Model, Path]) -> V
         )
         return LlamaEngine(settings)
 
-    return Variant(make=make, crash=kill, endless_s=1.0)
+    yield Variant(make=make, crash=kill, endless_s=1.0)
 
 
 @contextlib.asynccontextmanager
@@ -319,7 +347,7 @@ async def test_processor_time_never_goes_back(variant):
 async def test_a_status_names_the_engine_it_is_about(variant):
     async with running(variant.make()) as engine:
         status = engine.status()
-    assert status.kind in {"llama.cpp", "simulated"}
+    assert status.kind in {"llama.cpp", "remote", "simulated"}
     assert status.n_slots == 2
     assert status.load_s is not None
-    assert (status.process_id is None) == (status.kind == "simulated")
+    assert (status.process_id is None) == (status.kind != "llama.cpp")

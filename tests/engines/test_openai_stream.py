@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galerne.clock import ManualClock
-from galerne.engines.openai_stream import LLAMA_CPP_EXTRAS, EventLines, chat_body, refusal, stream_chat
+from galerne.engines.openai_body import LLAMA_CPP as MANNERS
+from galerne.engines.openai_body import Manners, request_of
+from galerne.engines.openai_stream import EventLines, refusal, stream_answer
 from galerne.errors import ContextTooLong, EngineCrashed, EngineRefused
 from galerne.generation import (
     Finished,
@@ -78,8 +80,8 @@ async def events_of(
     async with client:
         return [
             event
-            async for event in stream_chat(
-                client, QUESTION, engine="test", clock=ManualClock(), arrived_s=0.0, extras=LLAMA_CPP_EXTRAS
+            async for event in stream_answer(
+                client, QUESTION, engine="test", clock=ManualClock(), arrived_s=0.0, manners=MANNERS
             )
         ]
 
@@ -155,13 +157,13 @@ def test_an_answer_that_is_no_error_object_is_still_a_refusal(body):
 
 
 def test_what_the_caller_left_open_is_not_sent():
-    body = chat_body(QUESTION, extras={})
+    _, body = request_of(QUESTION, Manners())
     assert set(body) == {"model", "messages", "stream", "stream_options"}
     chosen = Sampling(
         temperature=0.0, top_p=0.5, max_new_tokens=0, stop=("\n",), seed=0, presence_penalty=0.0
     )
     request = GenerationRequest(request_id="r", model_id="m", messages=(), sampling=chosen)
-    body = chat_body(request, extras={})
+    _, body = request_of(request, Manners())
     assert (body["temperature"], body["max_tokens"], body["seed"], body["stop"]) == (0.0, 0, 0, ["\n"])
     assert "frequency_penalty" not in body
 

@@ -140,7 +140,12 @@ def reciting_gguf(text: str, *, after: str) -> bytes:
     chain = [byte + 3 for byte in (after + text).encode()] + [2]
     if len(set(chain)) != len(chain):
         raise ValueError(f"a byte occurs twice in {after + text!r}")
-    tensors = tiny_tensors()
+    return gguf(tiny_metadata(), _chain_tensors(chain))
+
+
+def _chain_tensors(chain: Sequence[int], *, vocab: int = 259) -> dict[str, np.ndarray]:
+    """Weights with which each token of the chain is followed by the next."""
+    tensors = tiny_tensors(vocab=vocab)
     for name in tensors:
         if "attn_output" in name or "ffn_down" in name:
             tensors[name] = np.zeros_like(tensors[name])
@@ -150,4 +155,19 @@ def reciting_gguf(text: str, *, after: str) -> bytes:
     tensors["output.weight"] = np.zeros_like(embedding)
     for token, following in itertools.pairwise(chain):
         tensors["output.weight"][following] = embedding[token]
-    return gguf(tiny_metadata(), tensors)
+    return tensors
+
+
+def saying_gguf(pieces: Sequence[str], *, after: str = "?", **changes: Any) -> bytes:
+    """A model that answers any prompt ending in the byte ``after`` with these pieces, each one token.
+
+    The pieces are tokens of their own in its vocabulary, so that an answer may be long, hold the marks of a
+    tool call, and be known in advance.
+    """
+    metadata = tiny_metadata(**changes)
+    metadata["tokenizer.ggml.tokens"] = [*metadata["tokenizer.ggml.tokens"], *pieces]
+    # User-defined tokens are written as they are, never split and never hidden.
+    metadata["tokenizer.ggml.token_type"] = [*metadata["tokenizer.ggml.token_type"], *([4] * len(pieces))]
+    metadata["llama.vocab_size"] = n_tokens = 259 + len(pieces)
+    chain = [ord(after) + 3, *range(259, n_tokens), 2]
+    return gguf(metadata, _chain_tensors(chain, vocab=n_tokens))

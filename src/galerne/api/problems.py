@@ -81,6 +81,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "engine_crashed": _ours(503, retry=True),
         "engine_refused": _ours(502),
         "context_too_long": _asked(400, code="context_length_exceeded"),
+        "ability_missing": _asked(400, mistral_type="invalid_request_invalid_args", mistral_code="3051"),
         "overloaded": _ours(503, retry=True),
         "entry_conflict": _asked(409),
         "unknown_receipt": _asked(404),

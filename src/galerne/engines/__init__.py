@@ -1,16 +1,20 @@
 """Engines: run one model each and stream answers as events."""
 
 from galerne.engines.llama import LlamaEngine, LlamaSettings, default_threads
-from galerne.engines.protocol import Engine, EngineKind, EngineState, EngineStatus
+from galerne.engines.protocol import Abilities, Engine, EngineKind, EngineState, EngineStatus
+from galerne.engines.remote import RemoteEngine, RemoteSettings
 from galerne.engines.simulated import SimulatedEngine
 
 __all__ = [
+    "Abilities",
     "Engine",
     "EngineKind",
     "EngineState",
     "EngineStatus",
     "LlamaEngine",
     "LlamaSettings",
+    "RemoteEngine",
+    "RemoteSettings",
     "SimulatedEngine",
     "default_threads",
 ]

@@ -19,7 +19,9 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._probe = psutil.Process(process.pid)
+        self._probe: psutil.Process | None = None
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have died already
+            self._probe = psutil.Process(process.pid)
         self._processor_s = 0.0
         self._tail = b""
         self._listener = asyncio.create_task(self._listen())
@@ -83,6 +85,8 @@ class Child:
 
     def processor_s(self) -> float:
         """CPU-seconds it has used; after its death, the last reading."""
+        if self._probe is None:
+            return self._processor_s
         with contextlib.suppress(psutil.Error):
             times = self._probe.cpu_times()
             self._processor_s = max(self._processor_s, times.user + times.system)

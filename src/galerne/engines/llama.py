@@ -9,7 +9,7 @@ import secrets
 import ssl
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,14 @@ import psutil
 
 from galerne.clock import Clock, SystemClock
 from galerne.engines.child import Child
-from galerne.engines.openai_stream import LLAMA_CPP_EXTRAS, messages_body, refusal, stream_chat
-from galerne.engines.protocol import EngineKind, EngineState, EngineStatus
+from galerne.engines.openai_body import LLAMA_CPP, Manners
+from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
+from galerne.engines.openai_stream import stream_answer
+from galerne.engines.protocol import Abilities, EngineKind, EngineState, EngineStatus, check_abilities
+from galerne.engines.slots import Slots
 from galerne.errors import EngineCrashed, EngineError, EngineMissing, InvalidModelFile, ModelFileMissing
-from galerne.generation import GenerationEvent, GenerationRequest, Message
+from galerne.generation import Embedded, GenerationEvent, GenerationRequest, Message, TextToken, Toolbox
+from galerne.models import read_gguf_header
 
 NAME = EngineKind.LLAMA_CPP.value
 _CHILD = Path(__file__).with_name("llama_child.py")
@@ -78,11 +82,16 @@ class LlamaSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Run:
-    """One life of the child: its process, the connection to it, and how long the model took to load."""
+    """One life of the child: its process, the connection to it, how long the model took to load."""
 
     child: Child
     client: httpx.AsyncClient
     load_s: float
+    abilities: Abilities
+
+    @property
+    def manners(self) -> Manners:
+        return replace(LLAMA_CPP, knows_tools=self.abilities.tools)
 
 
 class LlamaEngine:
@@ -95,9 +104,7 @@ class LlamaEngine:
         self._run: _Run | None = None
         self._settled = asyncio.Event()
         self._settled.set()
-        self._slots = asyncio.Semaphore(settings.n_slots)
-        self._n_active = 0
-        self._n_waiting = 0
+        self._slots = Slots(settings.n_slots)
         self._supervisor: asyncio.Task[None] | None = None
         self._past_processor_s = 0.0
 
@@ -138,10 +145,11 @@ class LlamaEngine:
             model_id=self._settings.model_id,
             n_slots=self._settings.n_slots,
             context_tokens=self._settings.context_tokens,
-            n_active=self._n_active,
-            n_waiting=self._n_waiting,
+            n_active=self._slots.n_active,
+            n_waiting=self._slots.n_waiting,
             load_s=run.load_s if run else None,
             process_id=run.child.process_id if run else None,
+            abilities=run.abilities if run else Abilities(),
         )
 
     def processor_s(self) -> float:
@@ -151,15 +159,16 @@ class LlamaEngine:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
         """Stream one answer; see ``Engine.generate``."""
         arrived_s = self._clock.monotonic_s()
-        async with self._slot():
+        async with self._slots.taken():
             run = await self._await_ready()
-            answer = stream_chat(
+            check_abilities(request, run.abilities)
+            answer = stream_answer(
                 run.client,
                 request,
                 engine=NAME,
                 clock=self._clock,
                 arrived_s=arrived_s,
-                extras=LLAMA_CPP_EXTRAS,
+                manners=run.manners,
             )
             async with contextlib.aclosing(answer):
                 try:
@@ -168,33 +177,37 @@ class LlamaEngine:
                 except (httpx.TransportError, EngineCrashed) as error:
                     raise await self._explain(run) from error
 
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Tokens of the prompt that these messages make, by the model's own template and vocabulary."""
-        run = await self._await_ready()
-        try:
-            response = await run.client.post(
-                "/v1/chat/completions/input_tokens", json={"messages": messages_body(messages)}
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """A vector for each text; see ``Engine.embed``."""
+        arrived_s = self._clock.monotonic_s()
+        async with self._slots.taken(), self._asking() as run:
+            return await embed(
+                run.client,
+                texts,
+                engine=NAME,
+                model_id=self._settings.model_id,
+                clock=self._clock,
+                arrived_s=arrived_s,
             )
-        except httpx.TransportError as error:
-            raise await self._explain(run) from error
-        if response.status_code != httpx.codes.OK:
-            raise refusal(response.content, status=response.status_code, engine=NAME)
-        return int(response.json()["input_tokens"])
+
+    async def count_tokens(self, messages: Sequence[Message], *, tools: Toolbox | None = None) -> int:
+        """Tokens of the prompt that these messages make, by the model's own template and vocabulary."""
+        async with self._asking() as run:
+            return await count_tokens(run.client, messages, tools=tools, manners=run.manners, engine=NAME)
+
+    async def tokenize(self, text: str) -> tuple[TextToken, ...]:
+        """The tokens of a text."""
+        async with self._asking() as run:
+            return await tokenize(run.client, text, engine=NAME)
 
     @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncGenerator[None, None]:
-        """Wait for a slot here, not in the server: its connections are few and its waiting is not told."""
-        self._n_waiting += 1
+    async def _asking(self) -> AsyncGenerator[_Run, None]:
+        """A running process for a short question; its death is told as what it is."""
+        run = await self._await_ready()
         try:
-            await self._slots.acquire()
-        finally:
-            self._n_waiting -= 1
-        self._n_active += 1
-        try:
-            yield
-        finally:
-            self._n_active -= 1
-            self._slots.release()
+            yield run
+        except httpx.TransportError as error:
+            raise await self._explain(run) from error
 
     async def _await_ready(self) -> _Run:
         """The running process; waits while a crashed one is being restarted."""
@@ -268,20 +281,26 @@ class LlamaEngine:
 
     async def _launch(self) -> None:
         key = secrets.token_urlsafe(32)
+        embeds = await asyncio.to_thread(_pools_tokens, self._settings.model_path)
+        settings = self._child_settings(key, embeds=embeds)
         try:
-            child = await Child.spawn([sys.executable, "-P", str(_CHILD)], settings=self._child_settings(key))
+            child = await Child.spawn([sys.executable, "-P", str(_CHILD)], settings=settings)
         except OSError as error:
             raise EngineMissing(engine=NAME, install_hint=error.strerror or str(error)) from error
         try:
             report = await self._ready_report(child)
-        except BaseException:
+            client = _client(report["address"], key)
+            abilities = await abilities_of(client, embedding=embeds)
+        except BaseException as error:
             await child.end(grace_s=self._settings.grace_s)
             self._past_processor_s += child.processor_s()
+            if isinstance(error, httpx.TransportError):
+                raise EngineCrashed(engine=NAME, exit_code=child.exit_code, tail=child.tail) from error
             raise
-        self._run = _Run(child=child, client=_client(report["address"], key), load_s=report["load_s"])
+        self._run = _Run(child=child, client=client, load_s=report["load_s"], abilities=abilities)
         self._settle(EngineState.READY)
 
-    def _child_settings(self, key: str) -> dict[str, Any]:
+    def _child_settings(self, key: str, *, embeds: bool) -> dict[str, Any]:
         settings = self._settings
         model_bytes = settings.model_path.stat().st_size
         return {
@@ -290,7 +309,9 @@ class LlamaEngine:
             "n_slots": settings.n_slots,
             "n_threads": settings.n_threads or default_threads(model_bytes),
             "warm_up": model_bytes >= _SMALL_BYTES,
-            "batch_tokens": settings.batch_tokens,
+            # A text to embed is read in one batch.
+            "batch_tokens": settings.context_tokens if embeds else settings.batch_tokens,
+            "embeds": embeds,
             "prompt_cache_bytes": settings.prompt_cache_bytes,
             "api_key": key,
         }
@@ -321,6 +342,15 @@ class LlamaEngine:
         self._past_processor_s += run.child.processor_s()
         await run.child.end(grace_s=self._settings.grace_s)
         await run.client.aclose()
+
+
+def _pools_tokens(path: Path) -> bool:
+    """Whether the model makes one vector of a text: its file says how tokens are pooled."""
+    try:
+        metadata = read_gguf_header(path).metadata
+    except (InvalidModelFile, ModelFileMissing):
+        return False  # the engine says why, with more knowledge of the file
+    return bool(metadata.get(f"{metadata.get('general.architecture')}.pooling_type"))
 
 
 def _client(address: str, key: str) -> httpx.AsyncClient:

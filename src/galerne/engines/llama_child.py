@@ -66,9 +66,11 @@ def _params(xllamacpp: Any, settings: dict[str, Any]) -> Any:
     params.cache_prompt = True
     params.cache_ram_mib = settings["prompt_cache_bytes"] >> 20
     params.use_jinja = True
-    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
+    # Thoughts come apart from the answer, whatever marks the model's template puts around them.
+    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_AUTO
+    params.embedding = settings["embeds"]
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = settings.get("port", 0)
     params.api_keys = [settings["api_key"]]
     params.cors_origins = params.cors_methods = params.cors_headers = ""
     params.cors_credentials = False

@@ -1,4 +1,4 @@
-"""The adapter to any server that streams chat completions as OpenAI does, llama.cpp's among them.
+"""Reads what a server streams in OpenAI's protocol, llama.cpp's among them, as events.
 
 llama.cpp adds ``timings`` and ``prompt_progress`` to its chunks: exact counts and times, used where present.
 """
@@ -6,74 +6,44 @@ llama.cpp adds ``timings`` and ``prompt_progress`` to its chunks: exact counts a
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
 
 from galerne.clock import Clock
+from galerne.engines.forced_calls import read_calls
+from galerne.engines.openai_body import Manners, is_forced, request_of
 from galerne.errors import ContextTooLong, EngineCrashed, EngineError, EngineRefused
 from galerne.generation import (
     Finished,
     FinishReason,
     GenerationEvent,
     GenerationRequest,
-    Message,
     PromptRead,
     TokenChunk,
+    TokenLogprob,
+    ToolCall,
     Usage,
 )
-
-LLAMA_CPP_EXTRAS: Mapping[str, Any] = {
-    "timings_per_token": True,
-    "return_progress": True,
-    "cache_prompt": True,
-}
-"""What we ask of llama.cpp beyond the common protocol."""
 
 _MAX_PROBLEM_CHARACTERS = 300
 _REASONS = {
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
     "tool_calls": FinishReason.TOOL_CALLS,
+    "limit": FinishReason.LENGTH,
 }
 
 
-def messages_body(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Messages as the protocol writes them."""
-    return [{"role": message.role.value, "content": message.content} for message in messages]
-
-
-def chat_body(request: GenerationRequest, *, extras: Mapping[str, Any]) -> dict[str, Any]:
-    """The request as the protocol writes it; what the caller left open is left out."""
-    sampling = request.sampling
-    chosen = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_new_tokens,
-        "stop": list(sampling.stop) or None,
-        "seed": sampling.seed,
-        "presence_penalty": sampling.presence_penalty,
-        "frequency_penalty": sampling.frequency_penalty,
-    }
-    return {
-        "model": request.model_id,
-        "messages": messages_body(request.messages),
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **{name: value for name, value in chosen.items() if value is not None},
-        **extras,
-    }
-
-
-async def stream_chat(
+async def stream_answer(
     client: httpx.AsyncClient,
     request: GenerationRequest,
     *,
     engine: str,
     clock: Clock,
     arrived_s: float,
-    extras: Mapping[str, Any],
+    manners: Manners,
 ) -> AsyncGenerator[GenerationEvent, None]:
     """Ask a server and turn what it streams into events.
 
@@ -83,7 +53,7 @@ async def stream_chat(
         engine: its name in errors.
         clock: for times that the server does not tell.
         arrived_s: when the request reached us, on ``clock``'s monotonic scale.
-        extras: further fields of the body, such as ``LLAMA_CPP_EXTRAS``.
+        manners: how the server differs from the common protocol.
 
     Raises:
         ContextTooLong: the prompt is longer than the context.
@@ -92,9 +62,10 @@ async def stream_chat(
         httpx.TransportError: the connection failed.
     """
     lines = EventLines()
-    answer = _Answer(engine=engine, clock=clock, arrived_s=arrived_s)
-    body = chat_body(request, extras=extras)
-    async with client.stream("POST", "/v1/chat/completions", json=body) as response:
+    forced = is_forced(request, manners)
+    answer = _Answer(engine=engine, clock=clock, arrived_s=arrived_s, forced=forced)
+    path, body = request_of(request, manners)
+    async with client.stream("POST", path, json=body) as response:
         if response.status_code != httpx.codes.OK:
             raise refusal(await response.aread(), status=response.status_code, engine=engine)
         async for piece in response.aiter_bytes():
@@ -133,12 +104,17 @@ def refusal(body: bytes, *, status: int, engine: str) -> EngineError:
 
 
 class _Answer:
-    """Turns the chunks of one stream into events, and keeps the counts."""
+    """Turns the chunks of one stream into events, and keeps the counts.
 
-    def __init__(self, *, engine: str, clock: Clock, arrived_s: float) -> None:
+    Tool calls come in pieces, and leave whole: a piece of JSON is of use to nobody. Where they were forced
+    they come as the text of the answer.
+    """
+
+    def __init__(self, *, engine: str, clock: Clock, arrived_s: float, forced: bool) -> None:
         self._engine = engine
         self._clock = clock
         self._arrived_s = arrived_s
+        self._forced = forced
         self._prompt_tokens = 0
         self._cached_tokens = 0
         self._prompt_read = False
@@ -149,6 +125,8 @@ class _Answer:
         self._prefill_s: float | None = None
         self._decode_s: float | None = None
         self._reason: FinishReason | None = None
+        self._calls: dict[int, tuple[str, str]] = {}
+        self._held = ""
 
     def read(self, data: bytes) -> Iterator[GenerationEvent]:
         if data == b"[DONE]":
@@ -163,18 +141,36 @@ class _Answer:
         progress = chunk.get("prompt_progress")
         if progress and progress["processed"] >= progress["total"]:
             yield from self._read_prompt()
-        text = ""
-        for choice in chunk.get("choices", ()):
-            text += choice["delta"].get("content") or ""
+        # Without choices it is llama.cpp's own shape, which its fill-in-the-middle speaks.
+        choices = chunk.get("choices", () if "content" not in chunk else (_own_choice(chunk),))
+        text, thought = "", ""
+        logprobs: tuple[TokenLogprob, ...] = ()
+        for choice in choices:
+            delta = choice.get("delta") or {"content": choice.get("text")}
+            text += delta.get("content") or ""
+            thought += delta.get("reasoning_content") or delta.get("reasoning") or ""
+            logprobs += _logprobs(choice.get("logprobs"))
+            self._collect(delta.get("tool_calls") or ())
             if choice.get("finish_reason"):
                 self._reason = _REASONS.get(choice["finish_reason"], FinishReason.STOP)
-        yield from self._read_tokens(text, exact="timings" in chunk)
+        if self._forced:
+            self._held, text = self._held + text, ""
+        exact = "timings" in chunk
+        if thought:
+            yield from self._read_tokens(thought, exact=exact, thinking=True, logprobs=logprobs)
+            exact, logprobs = True, ()
+        yield from self._read_tokens(text, exact=exact, logprobs=logprobs)
 
     def close(self) -> Iterator[GenerationEvent]:
         if self._reason is None:
             raise EngineCrashed(engine=self._engine, exit_code=None)
         yield from self._read_prompt()
         yield from self._read_tokens("", exact=True)
+        calls = [ToolCall(name=name, arguments=arguments) for name, arguments in self._calls.values()]
+        calls += read_calls(self._held) if self._forced else ()
+        yield from calls
+        if calls and self._reason is FinishReason.STOP:
+            self._reason = FinishReason.TOOL_CALLS
         first_s = self._last_s if self._first_s is None else self._first_s
         prefill_s = first_s - self._arrived_s if self._prefill_s is None else self._prefill_s
         decode_s = self._last_s - first_s if self._decode_s is None else self._decode_s
@@ -187,6 +183,15 @@ class _Answer:
             decode_s=decode_s,
         )
         yield Finished(reason=self._reason, usage=usage)
+
+    def _collect(self, pieces: Iterable[Mapping[str, Any]]) -> None:
+        for piece in pieces:
+            function = piece.get("function") or {}
+            name, arguments = self._calls.get(piece.get("index", len(self._calls)), ("", ""))
+            self._calls[piece.get("index", len(self._calls))] = (
+                name + (function.get("name") or ""),
+                arguments + (function.get("arguments") or ""),
+            )
 
     def _note_counts(self, chunk: Mapping[str, Any]) -> None:
         if progress := chunk.get("prompt_progress"):
@@ -206,12 +211,32 @@ class _Answer:
             self._prompt_read = True
             yield PromptRead(prompt_tokens=self._prompt_tokens, cached_tokens=self._cached_tokens)
 
-    def _read_tokens(self, text: str, *, exact: bool) -> Iterator[GenerationEvent]:
+    def _read_tokens(
+        self, text: str, *, exact: bool, thinking: bool = False, logprobs: tuple[TokenLogprob, ...] = ()
+    ) -> Iterator[GenerationEvent]:
         n_tokens = self._told_tokens - self._new_tokens if exact else int(bool(text))
-        if not text and n_tokens <= 0:
+        if not text and n_tokens <= 0 and not logprobs:
             return
         yield from self._read_prompt()
         self._last_s = self._clock.monotonic_s()
         self._first_s = self._last_s if self._first_s is None else self._first_s
         self._new_tokens += max(0, n_tokens)
-        yield TokenChunk(text=text, n_tokens=max(0, n_tokens))
+        yield TokenChunk(text=text, n_tokens=max(0, n_tokens), thinking=thinking, logprobs=logprobs)
+
+
+def _own_choice(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    ended = chunk.get("stop_type", "") if chunk.get("stop") else None
+    return {"text": chunk["content"], "finish_reason": ended and (ended if ended == "limit" else "stop")}
+
+
+def _logprobs(told: Mapping[str, Any] | None) -> tuple[TokenLogprob, ...]:
+    return tuple(_logprob(token) for token in (told or {}).get("content") or ())
+
+
+def _logprob(told: Mapping[str, Any]) -> TokenLogprob:
+    return TokenLogprob(
+        token=told["token"],
+        token_id=told.get("id", told.get("token_id", -1)),
+        logprob=told["logprob"],
+        top=tuple(_logprob(other) for other in told.get("top_logprobs") or ()),
+    )

@@ -6,17 +6,27 @@ One contract suite (``tests/contract/test_engine_contract.py``) runs over every 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from galerne.generation import GenerationEvent, GenerationRequest, Message
+from galerne.errors import AbilityMissing
+from galerne.generation import (
+    Embedded,
+    GenerationEvent,
+    GenerationRequest,
+    Message,
+    TextToken,
+    Toolbox,
+    ToolUse,
+)
 
 
 class EngineKind(StrEnum):
     """Which engine it is. Figures of a simulated engine are never shown as measured."""
 
     LLAMA_CPP = "llama.cpp"
+    REMOTE = "remote"
     SIMULATED = "simulated"
 
 
@@ -30,6 +40,25 @@ class EngineState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Abilities:
+    """What a model can be asked for, as its file and its chat template say.
+
+    Attributes:
+        chat: whether it has a chat template.
+        tools: whether that template has words for tools; a required call can be had without.
+        thinking: whether it can think before it answers.
+        infill: whether it fills in the middle.
+        embedding: whether it makes vectors of texts.
+    """
+
+    chat: bool = True
+    tools: bool = False
+    thinking: bool = False
+    infill: bool = False
+    embedding: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EngineStatus:
     """An engine at one moment.
 
@@ -40,6 +69,7 @@ class EngineStatus:
         n_waiting: answers that wait for a slot.
         load_s: how long the model took to load; None before it has.
         process_id: of the engine's own process; None where there is none.
+        abilities: of the model; known once it has loaded.
     """
 
     kind: EngineKind
@@ -51,6 +81,7 @@ class EngineStatus:
     n_waiting: int
     load_s: float | None = None
     process_id: int | None = None
+    abilities: Abilities = field(default_factory=Abilities)
 
 
 class Engine(Protocol):
@@ -76,7 +107,7 @@ class Engine(Protocol):
         ...
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
-        """Stream one answer: one ``PromptRead``, then ``TokenChunk`` s, then exactly one ``Finished``.
+        """Stream one answer: one ``PromptRead``, then tokens and tool calls, then exactly one ``Finished``.
 
         The ``n_tokens`` of the chunks add up to ``usage.new_tokens``. Closing the generator, or cancelling
         the task that reads it, stops the engine's work on it within a token.
@@ -85,13 +116,44 @@ class Engine(Protocol):
             EngineCrashed: the engine died; the next request meets a new one.
             EngineRefused: it does not accept the request.
             ContextTooLong: the prompt is longer than the context.
+            AbilityMissing: the model cannot do this.
         """
         ...
 
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Tokens of the prompt that these messages make, template included."""
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """A vector for each text.
+
+        Raises:
+            AbilityMissing: the model makes none.
+            ContextTooLong: a text is.
+        """
+        ...
+
+    async def count_tokens(self, messages: Sequence[Message], *, tools: Toolbox | None = None) -> int:
+        """Tokens of the prompt that these messages make, template and tools included."""
+        ...
+
+    async def tokenize(self, text: str) -> tuple[TextToken, ...]:
+        """The tokens of a text, without a template."""
         ...
 
     def processor_s(self) -> float:
         """CPU-seconds used since the first start; never decreases, across restarts too."""
         ...
+
+
+def check_abilities(request: GenerationRequest, abilities: Abilities) -> None:
+    """Refuse what the model cannot do, before any work.
+
+    Raises:
+        AbilityMissing: naming what.
+    """
+    missing = None
+    if request.text is None and not abilities.chat:
+        missing = "Chat completion"
+    elif request.text is not None and request.text.suffix is not None and not abilities.infill:
+        missing = "FIM"
+    elif request.tools is not None and request.tools.use is ToolUse.AUTO and not abilities.tools:
+        missing = "Function calling"
+    if missing is not None:
+        raise AbilityMissing(ability=missing, model=request.model_id)

@@ -14,16 +14,20 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from galerne.clock import Clock, SystemClock
-from galerne.engines.protocol import EngineKind, EngineState, EngineStatus
-from galerne.errors import ContextTooLong, EngineCrashed
+from galerne.engines.protocol import EngineKind, EngineState, EngineStatus, check_abilities
+from galerne.errors import AbilityMissing, ContextTooLong, EngineCrashed
 from galerne.generation import (
+    Embedded,
     Finished,
     FinishReason,
     GenerationEvent,
     GenerationRequest,
     Message,
     PromptRead,
+    Role,
+    TextToken,
     TokenChunk,
+    Toolbox,
     Usage,
 )
 
@@ -134,15 +138,24 @@ class SimulatedEngine:
         """Predicted time in which it was busy."""
         return self._busy_s
 
-    async def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Tokens of these messages in the simulated vocabulary."""
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """No model, no vectors."""
+        raise AbilityMissing(ability="Embedding", model=self._model_id)
+
+    async def count_tokens(self, messages: Sequence[Message], *, tools: Toolbox | None = None) -> int:
+        """Tokens of these messages in the simulated vocabulary, which has no words for tools."""
         return prompt_tokens(messages)
+
+    async def tokenize(self, text: str) -> tuple[TextToken, ...]:
+        """The pieces of a text, numbered by their place."""
+        return tuple(TextToken(token_id=place, text=piece) for place, piece in enumerate(pieces(text)))
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
         """Stream one answer; see ``Engine.generate``."""
         if self._state is EngineState.STOPPED:
             raise EngineCrashed(engine=NAME, exit_code=None, tail="the engine is stopped")
         self._state = EngineState.READY
+        check_abilities(request, self.status().abilities)
         answer = self._admit(request)
         if self._stepping is None or self._stepping.done():
             self._stepping = asyncio.create_task(self._step_until_idle())
@@ -158,12 +171,15 @@ class SimulatedEngine:
             self._forget(answer)
 
     def _admit(self, request: GenerationRequest) -> _Answer:
-        n_prompt = prompt_tokens(request.messages)
+        messages = request.messages
+        if request.text is not None:
+            messages = (Message(role=Role.USER, content=request.text.text),)
+        n_prompt = prompt_tokens(messages)
         if n_prompt >= self._context_tokens:
             raise ContextTooLong(prompt_tokens=n_prompt, context_tokens=self._context_tokens)
         coming, reason = self._write(request, room=self._context_tokens - n_prompt)
         answer = _Answer(
-            messages=request.messages,
+            messages=messages,
             prompt_tokens=n_prompt,
             coming=coming,
             reason=reason,
