@@ -1,0 +1,1 @@
+"""What Galerne costs and gains, compared in one run with what one would otherwise pick."""

@@ -1,0 +1,31 @@
+"""What the figures were measured on, without a name that is nobody's business."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from galerne.machine.host import read_host
+
+
+def fingerprint() -> dict[str, Any]:
+    """Processor, cores, memory, system, versions, and how busy the machine was."""
+    host = read_host(Path("/"))
+    return {
+        "processor": host.processor,
+        "n_cores": host.n_cores,
+        "memory_bytes": host.memory_bytes,
+        "os": host.os,
+        "python": platform.python_version(),
+        "galerne": metadata.version("galerne"),
+        "engine": f"xllamacpp {metadata.version('xllamacpp')}",
+        "load_1_min": round(os.getloadavg()[0], 2),
+        "n_processes_busy": sum(
+            process.info["status"] == psutil.STATUS_RUNNING for process in psutil.process_iter(["status"])
+        ),
+    }
