@@ -5,7 +5,7 @@ import numpy as np
 
 from galerne.catalog import default_catalog
 from galerne.site import SitePlan, plan_site, read_scenario
-from galerne.site.climate import Weather
+from galerne.site.climate import Weather, normal_calendar
 from galerne.site.cooling import CoolingPractice
 from galerne.site.facility import GridFactors, Plant
 
@@ -49,7 +49,11 @@ def plant(cooling: str = "direct-to-chip-dry") -> Plant:
 
 def steady_weather(dry_bulb_c: float, wet_bulb_c: float | None = None) -> Weather:
     wet_bulb_c = dry_bulb_c - 3.0 if wet_bulb_c is None else wet_bulb_c
-    shape = (12, 24, 1)
+    calendar = normal_calendar(1)
+    shape = calendar.duration_s.shape
     return Weather(
-        dry_bulb_c=np.full(shape, dry_bulb_c), wet_bulb_c=np.full(shape, wet_bulb_c), source="rt2012-climate"
+        dry_bulb_c=np.full(shape, dry_bulb_c),
+        wet_bulb_c=np.full(shape, wet_bulb_c),
+        calendar=calendar,
+        source="rt2012-climate",
     )

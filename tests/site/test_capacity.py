@@ -60,4 +60,5 @@ def test_a_first_token_too_slow_at_the_wanted_pace_is_named():
 
 def test_whole_systems_only():
     assert systems_within(10.0, system_w=3.0) == 3
+    assert systems_within(1.0, system_w=3.0) == 1  # the plan then refuses the connection
     np.testing.assert_array_equal(systems_within(10.0, system_w=np.array([3.0, 5.0])), [3, 2])

@@ -68,6 +68,6 @@ def test_an_array_of_plants_gives_what_each_gives():
     plant = default_catalog().cooling_plants["chilled-water"]
     fans = np.array([0.02, 0.03, 0.04])
     arguments = {"rated_heat_w": 1e6, "weather": steady_weather(22.0), "practice": PRACTICE}
-    many = cooling_load(dataclasses.replace(plant, fan_ratio=fans.reshape(-1, 1, 1, 1)), 7e5, **arguments)
+    many = cooling_load(dataclasses.replace(plant, fan_ratio=fans[:, None]), 7e5, **arguments)
     ones = [cooling_load(dataclasses.replace(plant, fan_ratio=f), 7e5, **arguments) for f in fans]
     np.testing.assert_allclose(many.cooling_w, np.stack([one.cooling_w for one in ones]))

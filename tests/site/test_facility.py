@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galerne.catalog import default_catalog
-from galerne.site.climate import DAYS_PER_MONTH, read_weather, year_sum
+from galerne.site.climate import DAYS_PER_MONTH, month_hour_mean, normal_calendar, read_weather, year_sum
 from galerne.site.facility import facility_hours, peak_ratio, sum_year
 from galerne.site.power_chain import chain_loss_w
 from tests.site.factories import GRID, STAGES, plant, steady_weather
@@ -21,13 +21,14 @@ def year_at(place: str, cooling: str = "direct-to-chip-dry", it_w: float = 8e5):
 
 
 def test_a_year_has_8760_hours():
-    assert year_sum(1.0).item() == 8760
+    for week in (False, True):
+        assert year_sum(1.0, normal_calendar(week=week)).item() == pytest.approx(8760)
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_every_place_has_a_possible_climate(place):
     weather = read_weather(default_catalog().places[place])
-    assert weather.dry_bulb_c.shape == (12, 24, 15)
+    assert weather.dry_bulb_c.shape == weather.calendar.duration_s.shape == (12 * 24 * 15,)
     assert -50 < weather.dry_bulb_c.min() < weather.dry_bulb_c.max() < 60
     assert (weather.wet_bulb_c <= weather.dry_bulb_c).all()
 
@@ -68,13 +69,15 @@ def test_samples_give_what_each_sample_gives():
     weather = read_weather(default_catalog().places["nice"])
     loads = np.array([2e5, 5e5, 9e5])
     many = facility_hours(
-        loads.reshape(-1, 1, 1, 1), rated_it_w=1e6, plant=plant("chilled-water"), weather=weather, grid=GRID
+        loads[:, None], rated_it_w=1e6, plant=plant("chilled-water"), weather=weather, grid=GRID
     )
     for number, it_w in enumerate(loads):
         one = facility_hours(it_w, rated_it_w=1e6, plant=plant("chilled-water"), weather=weather, grid=GRID)
         for f in dataclasses.fields(one):
-            every = np.broadcast_to(getattr(many, f.name), (3, 12, 24, 1))
-            np.testing.assert_allclose(every[number], np.broadcast_to(getattr(one, f.name), (12, 24, 1)))
+            if f.name in ("calendar", "grid"):
+                continue
+            every, expected = (np.broadcast_to(getattr(hours, f.name), (3, 4320)) for hours in (many, one))
+            np.testing.assert_allclose(every[number], expected[number])
 
 
 def test_a_chain_loses_what_its_stages_lose():
@@ -85,6 +88,32 @@ def test_a_chain_loses_what_its_stages_lose():
 
 
 def test_months_weigh_by_their_days():
-    only_february = np.zeros((12, 24, 1))
-    only_february[1] = 1.0
-    assert year_sum(only_february).item() == DAYS_PER_MONTH[1] * 24
+    calendar = normal_calendar(week=True)
+    only_february = np.where(calendar.month == 1, 1.0, 0.0)
+    assert year_sum(only_february, calendar).item() == pytest.approx(DAYS_PER_MONTH[1] * 24)
+    np.testing.assert_allclose(month_hour_mean(only_february, calendar)[1], 1.0)
+
+
+def test_a_weekend_is_two_days_in_seven():
+    calendar = normal_calendar(week=True)
+    assert year_sum(calendar.weekend.astype(float), calendar).item() == pytest.approx(8760 * 2 / 7)
+
+
+def test_heat_that_is_reused_leaves_less_to_the_coolers():
+    weather = read_weather(default_catalog().places["essonne"])
+    kept, given = (
+        facility_hours(8e5, rated_it_w=1e6, plant=plant(), weather=weather, grid=GRID, heat_demand_w=demand_w)
+        for demand_w in (0.0, 3e5)
+    )
+    assert sum_year(given, grid=GRID).erf_ratio.item() == pytest.approx(
+        3e5 * 8760 * 3600 / sum_year(given, grid=GRID).facility_j.item()
+    )
+    assert (given.cooling_w <= kept.cooling_w).all()
+    assert given.cooling_w.sum() < kept.cooling_w.sum()
+
+
+def test_no_more_heat_is_reused_than_there_is():
+    weather = steady_weather(10.0)
+    hours = facility_hours(1e5, rated_it_w=1e6, plant=plant(), weather=weather, grid=GRID, heat_demand_w=1e9)
+    assert (hours.reused_w < hours.it_w + hours.loss_w).all()
+    assert (hours.cooling_w > 0).all()

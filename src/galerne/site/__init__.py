@@ -8,7 +8,8 @@ from galerne.site.export import plan_to_json
 from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure
 from galerne.site.plan import Comparison, SitePlan, plan_site
-from galerne.site.scenario import Scenario, read_scenario
+from galerne.site.reading import read_scenario
+from galerne.site.scenario import Scenario
 from galerne.site.summary import SummaryLine, summarise_plan
 
 __all__ = [

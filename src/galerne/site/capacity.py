@@ -54,6 +54,7 @@ class Steps:
         token_interval_s: time of a step, its share of prompts included.
         first_token_s: mean wait for the first token, without a queue.
         prefill_ratio: share of the time that prompts take.
+        cached_ratio: share of the time that prompts take for what they find in the cache.
         accelerator_w: power of the replica's accelerators.
         output_tokens_per_s: of the whole batch.
     """
@@ -62,6 +63,7 @@ class Steps:
     token_interval_s: Floats
     first_token_s: Floats
     prefill_ratio: Floats
+    cached_ratio: Floats
     accelerator_w: Floats
     output_tokens_per_s: Floats
 
@@ -76,6 +78,7 @@ class CapacityPlan:
         n_sequences: sequences of a replica at full load.
         output_tokens_per_s: of the system at full load.
         input_tokens_per_s: prompt tokens that are not in the cache, of the system at full load.
+        cached_ratio: share of the time that prompts take for what they find in the cache.
         load_levels_ratio: rising loads of the system, over full load, at which its power is known.
         load_levels_w: power of the accelerators of the system at those loads.
         error_ratio: typical relative error of the times.
@@ -88,6 +91,7 @@ class CapacityPlan:
     token_interval_s: float
     first_token_s: float
     prefill_ratio: float
+    cached_ratio: float
     output_tokens_per_s: float
     input_tokens_per_s: float
     load_levels_ratio: Floats
@@ -166,16 +170,9 @@ def steady_steps(
     decode = predict_step(
         plan, BatchShape(n_sequences=n_sequences, context_tokens=prompt_tokens + output_tokens / 2.0)
     )
-    prompts = predict_step(
-        plan,
-        BatchShape(
-            n_sequences=np.array([1.0, 2.0]), prompt_tokens=prompt_tokens, cached_tokens=cached_tokens
-        ),
-    )
-    prompt_s, prompt_j = (
-        np.diff(np.asarray(prompts.duration_s))[0],
-        np.diff(np.asarray(prompts.accelerator_j))[0],
-    )
+    prompt_s, prompt_j = _one_more_prompt(plan, prompt_tokens, cached_tokens)
+    fresh_s, _ = _one_more_prompt(plan, prompt_tokens - cached_tokens, 0.0)
+    cached_s = max(0.0, prompt_s - fresh_s)  # what attention to the cached part adds
     prompts_per_step = n_sequences / output_tokens
     step_s = decode.duration_s + prompts_per_step * prompt_s
     n_chunks = np.ceil((prompt_tokens - cached_tokens) / limits.chunk_tokens)
@@ -184,25 +181,27 @@ def steady_steps(
         token_interval_s=np.asarray(step_s),
         first_token_s=np.asarray(step_s / 2.0 + n_chunks * decode.duration_s + prompt_s),
         prefill_ratio=np.asarray(prompts_per_step * prompt_s / step_s),
+        cached_ratio=np.asarray(prompts_per_step * cached_s / step_s),
         accelerator_w=np.asarray((decode.accelerator_j + prompts_per_step * prompt_j) / step_s),
         output_tokens_per_s=np.asarray(n_sequences / step_s),
     )
 
 
-def systems_within(power_w: Numeric, *, system_w: Numeric) -> Numeric:
-    """Whole systems that a power carries.
+def _one_more_prompt(plan: ServingPlan, prompt_tokens: float, cached_tokens: float) -> tuple[float, float]:
+    """Seconds and joules that one more prompt adds to a step that reads the weights anyway."""
+    prompts = predict_step(
+        plan,
+        BatchShape(
+            n_sequences=np.array([1.0, 2.0]), prompt_tokens=prompt_tokens, cached_tokens=cached_tokens
+        ),
+    )
+    duration_s, accelerator_j = (np.asarray(values) for values in (prompts.duration_s, prompts.accelerator_j))
+    return float(np.diff(duration_s)[0]), float(np.diff(accelerator_j)[0])
 
-    Raises:
-        Infeasible: not even one.
-    """
-    count = np.floor(np.asarray(power_w / system_w))
-    if not np.all(count >= 1.0):
-        raise Infeasible(
-            binding_constraint="contracted power of one system",
-            needed=float(np.max(system_w)),
-            available=float(np.min(power_w)),
-            unit="W",
-        )
+
+def systems_within(power_w: Numeric, *, system_w: Numeric) -> Numeric:
+    """Whole systems that a power carries; one where it carries none, which the plan then refuses."""
+    count = np.maximum(np.floor(np.asarray(power_w / system_w)), 1.0)
     return float(count) if count.ndim == 0 else count
 
 
@@ -310,6 +309,7 @@ def _capacity(
         token_interval_s=float(steps.token_interval_s[index]),
         first_token_s=float(steps.first_token_s[index]),
         prefill_ratio=float(steps.prefill_ratio[index]),
+        cached_ratio=float(steps.cached_ratio[index]),
         output_tokens_per_s=output_tokens_per_s,
         input_tokens_per_s=output_tokens_per_s * fresh_tokens / workload.output_tokens,
         load_levels_ratio=np.concatenate(

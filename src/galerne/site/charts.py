@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
 import vl_convert
 
-from galerne.site.climate import DAYS_PER_MONTH
+from galerne.language import Language
+from galerne.site.climate import DAYS_PER_MONTH, month_hour_mean
 from galerne.site.plan import SitePlan
+from galerne.site.tornado import name_input
 from galerne.site.wording import Wording
 
 INK, SOFT, LINE = "#16262d", "#4a5d64", "#d5dddc"
 SEA, SEA_WASH, GORSE = "#17606e", "#a9cbd0", "#b98a06"
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Noto Sans, Liberation Sans, Arial, sans-serif"
+_LOCALES: dict[Language, Any] = {Language.ENGLISH: "en-US", Language.FRENCH: "fr-FR"}
 _LABEL_SIZE = 12.5
 _WIDE = 760  # of the charts that take the page's width
+_MOST_ROOM = 340  # of the names beside bars
 _LETTER = 7.4  # room for a letter of a label: readers' fonts differ, and none may be cut
 
 
@@ -71,13 +74,13 @@ def draw_chip_to_connection(plan: SitePlan, wording: Wording) -> str:
         rule = mark.mark_rule(color=GORSE, strokeWidth=1.5, strokeDash=[4, 3])
         note = mark.mark_text(align="center", baseline="bottom", dy=-4, color=GORSE, fontSize=_LABEL_SIZE)
         chart += rule + note.encode(text="text:N", y=alt.value(0))
-    return _svg(chart.properties(width=_WIDE - 220, height=28 * len(rows)))
+    return _svg(chart.properties(width=_WIDE - 220, height=28 * len(rows)), wording)
 
 
 def draw_day(plan: SitePlan, wording: Wording) -> str:
     """Facility power by hour of the mean day, IT and the rest, under the contracted power, as SVG."""
     say, hours = wording.phrases, plan.hours
-    it_w, facility_w = (_day_w(power_w) for power_w in (hours.it_w, hours.facility_w))
+    it_w, facility_w = (_day_w(plan, power_w) for power_w in (hours.it_w, hours.facility_w))
     layers = {say["layer_it"]: it_w, say["layer_rest"]: facility_w - it_w}
     rows = [
         {"hour": hour, "power": float(power_w[hour % 24]) / 1e6, "layer": name, "order": order}
@@ -113,13 +116,62 @@ def draw_day(plan: SitePlan, wording: Wording) -> str:
     rule = line.mark_rule(color=GORSE, strokeWidth=1.5, strokeDash=[4, 3])
     note = line.mark_text(align="right", baseline="bottom", dx=-4, dy=-5, color=GORSE, fontSize=_LABEL_SIZE)
     return _svg(
-        (areas + rule + note.encode(text="text:N", x=alt.value(_WIDE))).properties(width=_WIDE, height=220)
+        (areas + rule + note.encode(text="text:N", x=alt.value(_WIDE))).properties(width=_WIDE, height=220),
+        wording,
     )
 
 
-def _day_w(power_w: Any) -> Any:
+def draw_tornado(plan: SitePlan, wording: Wording) -> str:
+    """What each input does to a million written tokens, euros on the left and grams on the right, as SVG."""
+    names = [name_input(swing.name, wording) for swing in plan.tornado[:TORNADO_ROWS]]
+    width = (_WIDE - _MOST_ROOM - 70) // 2
+    sides = (("eur", "EUR", "output_eur"), ("co2_g", "g", "output_co2_g"))
+    charts = [
+        _draw_side(plan, names, wording, side=side, unit=unit, best=plan.figures[figure].value, width=width)
+        for side, unit, figure in sides
+    ]
+    return _svg(alt.hconcat(*charts, spacing=30).resolve_scale(y="shared"), wording)
+
+
+TORNADO_ROWS = 14
+"""Inputs shown in a picture or a terminal; all of them are in the JSON."""
+
+
+def _draw_side(
+    plan: SitePlan, names: Sequence[str], wording: Wording, *, side: str, unit: str, best: float, width: int
+) -> Any:
+    rows = [
+        {"input": name, "from": getattr(swing, f"{end}_{side}"), "to": best, "strong": end == "high"}
+        for name, swing in zip(names, plan.tornado, strict=False)
+        for end in ("low", "high")
+    ]
+    ends = [row["from"] for row in rows] or [best]
+    margin = 0.06 * (max(ends) - min(ends) or best)
+    domain = [min([*ends, best]) - margin, max([*ends, best]) + margin]
+    first = side == "eur"
+    axis = _names_axis("input", names) if first else alt.Y("input:N", sort=list(names), axis=None)
+    title = wording.phrases["column_eur" if first else "column_grams"]
+    bars = (
+        _chart(rows)
+        .mark_bar(height=13, cornerRadius=2)
+        .encode(
+            y=axis,
+            x=alt.X(
+                "from:Q",
+                scale=alt.Scale(domain=domain, zero=False),
+                axis=alt.Axis(title=title, tickCount=3, format="~g"),
+            ),
+            x2="to:Q",
+            color=alt.condition("datum.strong", alt.value(SEA), alt.value(SEA_WASH)),
+        )
+    )
+    rule = _chart([{"best": best}]).mark_rule(color=INK, strokeWidth=1).encode(x="best:Q")
+    return (bars + rule).properties(width=width, height=22 * len(names))
+
+
+def _day_w(plan: SitePlan, power_w: Any) -> Any:
     """The mean day of the year, shape (24,)."""
-    days = np.broadcast_to(power_w, (12, 24, 1))[..., 0]
+    days = month_hour_mean(power_w, plan.hours.calendar)
     return (days * DAYS_PER_MONTH[:, None]).sum(axis=0) / DAYS_PER_MONTH.sum()
 
 
@@ -164,7 +216,7 @@ def _draw_parts(parts: Mapping[str, float], wording: Wording, *, unit: str, stro
     labels = base.mark_text(align="left", dx=6, color=INK, fontSize=_LABEL_SIZE).encode(
         x="share:Q", text="label:N"
     )
-    return _svg((bars + labels).properties(width=width, height=26 * len(rows)))
+    return _svg((bars + labels).properties(width=width, height=26 * len(rows)), wording)
 
 
 def _chart(rows: list[dict[str, Any]]) -> Any:
@@ -172,12 +224,14 @@ def _chart(rows: list[dict[str, Any]]) -> Any:
 
 
 def _names_axis(field: str, names: Sequence[str]) -> Any:
-    room = _LETTER * max(len(name) for name in names)
-    axis = alt.Axis(title=None, ticks=False, labelPadding=8, labelLimit=300, minExtent=room, maxExtent=room)
+    room = min(_MOST_ROOM, _LETTER * max(len(name) for name in names))
+    axis = alt.Axis(
+        title=None, ticks=False, labelPadding=8, labelLimit=_MOST_ROOM, minExtent=room, maxExtent=room
+    )
     return alt.Y(f"{field}:N", sort=list(names), axis=axis)
 
 
-def _svg(chart: Any) -> str:
+def _svg(chart: Any, wording: Wording) -> str:
     styled = (
         chart.configure(font=FONT, background="transparent", padding=4)
         .configure_view(stroke=None)
@@ -193,5 +247,7 @@ def _svg(chart: Any) -> str:
         )
         .configure_legend(labelColor=SOFT, labelFontSize=11.5, labelLimit=400)
     )
-    svg: str = vl_convert.vegalite_to_svg(styled.to_dict())
+    svg: str = vl_convert.vegalite_to_svg(
+        styled.to_dict(validate=False), format_locale=_LOCALES[wording.language]
+    )
     return svg

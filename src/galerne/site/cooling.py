@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from galerne.catalog import CoolingPlant
-from galerne.site.climate import Weather
+from galerne.site.climate import Hours, Weather
 from galerne.units import Numeric
 
 CHILLER_RATED_C = 35.0
@@ -51,9 +51,9 @@ class CoolingLoad:
         unmet_ratio: share of the heat that this plant cannot carry at its supply temperature.
     """
 
-    cooling_w: Numeric
-    water_l_per_s: Numeric
-    unmet_ratio: Numeric
+    cooling_w: Hours
+    water_l_per_s: Hours
+    unmet_ratio: Hours
 
 
 def fan_flow_ratio(
@@ -99,6 +99,7 @@ def cooling_load(
     rated_heat_w: Numeric,
     weather: Weather,
     practice: CoolingPractice,
+    reused_w: Numeric = 0.0,
 ) -> CoolingLoad:
     """Power and water that a plant takes to carry a heat load.
 
@@ -112,31 +113,39 @@ def cooling_load(
         rated_heat_w: heat for which the coolers were bought.
         weather: dry and wet bulb; results broadcast against it.
         practice: figures common to all plants.
+        reused_w: heat that leaves warm, through a heat network instead of the coolers.
 
     Sources: dc-rl-cooling, galerne-cooling-estimate, water-vaporisation
     """
-    liquid_w = heat_w * (1.0 - plant.air_side_ratio)
+    liquid_w = heat_w * (1.0 - plant.air_side_ratio) - reused_w
     rated_w = rated_heat_w * (1.0 - plant.air_side_ratio)
     load_ratio = liquid_w / rated_w
-    air_c = intake_c(plant, weather, load_ratio=load_ratio)
+    is_dry, has_chiller = _is_zero(plant.adiabatic_ratio), not _is_zero(plant.chiller_cop)
+    air_c = weather.dry_bulb_c if is_dry else intake_c(plant, weather, load_ratio=load_ratio)
     flow_ratio = fan_flow_ratio(
         plant, air_c, load_ratio=load_ratio, turndown_ratio=practice.fan_turndown_ratio
     )
-    free_w = np.minimum(liquid_w, rated_w * np.maximum(plant.supply_c - air_c, 0.0) / plant.approach_k)
+    free_w = np.minimum(liquid_w, rated_w / plant.approach_k * np.maximum(plant.supply_c - air_c, 0.0))
     rest_w = liquid_w - free_w
-    has_chiller = bool(np.all(np.asarray(plant.chiller_cop) > 0.0))
+    cooling_w = plant.fan_ratio * rated_w * (flow_ratio * flow_ratio * flow_ratio) + plant.pump_ratio * heat_w
     slope_per_k = practice.chiller_slope_per_k
-    chiller_ratio = cop_ratio(weather.dry_bulb_c, rated_c=CHILLER_RATED_C, slope_per_k=slope_per_k)
-    chiller_w = rest_w / (plant.chiller_cop * chiller_ratio) if has_chiller else 0.0 * rest_w
-    air_side_ratio = cop_ratio(weather.dry_bulb_c, rated_c=AIR_SIDE_RATED_C, slope_per_k=slope_per_k)
-    air_side_w = heat_w * plant.air_side_ratio / (plant.air_side_cop * air_side_ratio)
-    wetted_w = rated_w * flow_ratio * (weather.dry_bulb_c - air_c) / practice.air_rise_k
-    drained = practice.cycles_of_concentration / (practice.cycles_of_concentration - 1.0)
+    if not _is_zero(plant.air_side_ratio):
+        air_cop = cop_ratio(weather.dry_bulb_c, rated_c=AIR_SIDE_RATED_C, slope_per_k=slope_per_k)
+        cooling_w = cooling_w + heat_w * (plant.air_side_ratio / plant.air_side_cop) / air_cop
+    if has_chiller:
+        chiller_cop = cop_ratio(weather.dry_bulb_c, rated_c=CHILLER_RATED_C, slope_per_k=slope_per_k)
+        cooling_w = cooling_w + rest_w / (plant.chiller_cop * chiller_cop)
+    water_l_per_s: Numeric = 0.0
+    if not is_dry:
+        wetted_w = rated_w * flow_ratio * (weather.dry_bulb_c - air_c) / practice.air_rise_k
+        drained = practice.cycles_of_concentration / (practice.cycles_of_concentration - 1.0)
+        water_l_per_s = wetted_w * (drained / practice.vaporisation_j_per_l)
     return CoolingLoad(
-        cooling_w=plant.fan_ratio * rated_w * flow_ratio**3
-        + plant.pump_ratio * heat_w
-        + air_side_w
-        + chiller_w,
-        water_l_per_s=wetted_w / practice.vaporisation_j_per_l * drained,
-        unmet_ratio=0.0 * rest_w if has_chiller else rest_w / heat_w,
+        cooling_w=np.asarray(cooling_w),
+        water_l_per_s=np.asarray(water_l_per_s),
+        unmet_ratio=np.asarray(0.0 if has_chiller else rest_w / heat_w),
     )
+
+
+def _is_zero(value: Numeric) -> bool:
+    return not np.any(np.asarray(value))

@@ -7,58 +7,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from galerne.catalog import (
-    AcceleratorSpec,
-    ClimatePlace,
-    CoolingPlant,
-    Fact,
-    PowerStage,
-    SystemSpec,
-    ZoneFactor,
-)
+from galerne.perf import weights_bytes
 from galerne.site.capacity import CapacityPlan, systems_within
-from galerne.site.climate import Hours, Weather, day_mean, year_sum
+from galerne.site.climate import Calendar, Counts, Hours, year_sum
 from galerne.site.cooling import CoolingPractice
 from galerne.site.cost import MILLION, Investment, TokenShare, YearlyCost, yearly_cost
 from galerne.site.facility import (
     FacilityHour,
     FacilityYear,
-    GridFactors,
     Plant,
     facility_hours,
     peak_ratio,
     sum_year,
 )
-from galerne.site.scenario import Scenario, Workload
-from galerne.site.worlds import World, rows
+from galerne.site.load import Demand, demand_of, systems_for
+from galerne.site.parts import Parts
+from galerne.site.scenario import Scenario, load_shape
+from galerne.site.worlds import World
 from galerne.spread import Spread
-from galerne.units import HOUR_S, YEAR_S, Numeric
+from galerne.units import HOUR_S, KWH_J, YEAR_S, Numeric
 
 _ERROR_SPAN = 2.0  # from a typical relative error to the distance of p5 and p95
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parts:
-    """Catalogue rows that a scenario names, and how one system serves."""
-
-    system: SystemSpec
-    accelerator: AcceleratorSpec
-    place: ClimatePlace
-    zone: ZoneFactor
-    cooling: CoolingPlant
-    stages: tuple[PowerStage, ...]
-    build_cost: Fact
-    capacity: CapacityPlan
-    facts: Mapping[str, Fact]
+PERFORMANCE = "Scenario.performance"
+"""By which worlds know how much longer steps take than predicted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sizing:
-    """How many systems a connection carries; numbers, or arrays of samples."""
+    """What is built; numbers, or arrays of worlds.
+
+    Attributes:
+        load_ratio: mean load over the year, over full load.
+    """
 
     n_systems: Numeric
+    contracted_w: Numeric
     rated_it_w: Numeric
     peak_facility_w: Numeric
+    load_ratio: Numeric
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,59 +58,52 @@ class YearOfSite:
     hours: FacilityHour
 
 
-def load_day_ratio(workload: Workload) -> Hours:
-    """Load by hour of the day, over full load, shape (24, 1): a cosine with the wanted mean and peak."""
-    angle = 2.0 * np.pi * (np.arange(24) - workload.peak_hour) / 24.0
-    day = workload.load_ratio * (1.0 + (workload.peak_ratio - 1.0) * np.cos(angle))
-    return np.asarray(day[:, None])
-
-
-def evaluate(parts: Parts, scenario: Scenario, world: World, *, weather: Weather) -> YearOfSite:
+def evaluate(parts: Parts, scenario: Scenario, world: World) -> YearOfSite:
     """A year of the site and its tokens.
 
     Args:
         parts: rows of the catalogue, and how one system serves.
         scenario: connection, load, lives and prices.
         world: where ranges become numbers or samples.
-        weather: of the place.
     """
     plant = _plant(parts, scenario, world)
-    sizing = _size(parts, scenario, world, plant=plant, weather=weather)
-    grid = _grid(parts, scenario, world)
+    slowness = world.number(PERFORMANCE, _slowness(parts.capacity))
+    demand = demand_of(scenario, world)
+    sizing = _size(parts, scenario, world, plant=plant, demand=demand, slowness=slowness)
+    grid = parts.electricity.grid(world)
+    power = _it_power(parts, scenario, world, sizing)
     hours = facility_hours(
-        _it_w(parts, scenario, world, sizing.n_systems),
+        power.it_w,
         rated_it_w=sizing.rated_it_w,
         plant=plant,
-        weather=weather,
+        weather=parts.weather,
         grid=grid,
+        heat_demand_w=_heat_demand_w(scenario, parts.weather.calendar),
+        cell=_cells(parts.weather.calendar),
     )
     year = sum_year(hours, grid=grid)
-    slowness = world.number(_slowness(parts.capacity))
-    tokens = _tokens(parts.capacity, scenario.workload, sizing.n_systems, slowness)
+    tokens = _tokens(parts.capacity, scenario, sizing, demand=demand, slowness=slowness)
     investment = _investment(parts, world, sizing)
     cost = yearly_cost(
         investment,
-        discount_ratio=world.number(scenario.money.discount_ratio),
-        it_life_years=(it_life_years := world.number(scenario.money.it_life_years)),
-        facility_life_years=world.number(scenario.money.facility_life_years),
+        discount_ratio=world.number("Money.discount_ratio", scenario.money.discount_ratio),
+        it_life_years=(it_life_years := world.number("Money.it_life_years", scenario.money.it_life_years)),
+        facility_life_years=world.number("Money.facility_life_years", scenario.money.facility_life_years),
         running_eur=_eur(parts, world) * _fact(parts, world, "facility-running-cost") * sizing.rated_it_w,
         energy_eur=year.energy_eur,
     )
     accelerators_g, hosts_g = _embodied_g(parts, world, sizing.n_systems, it_life_years)
     embodied_g = accelerators_g + hosts_g
     numbers = {
-        **_build_numbers(parts, scenario, sizing),
+        **_build_numbers(parts, scenario, world, sizing, tokens=tokens, slowness=slowness),
         **_serve_numbers(parts, sizing, tokens, slowness),
-        **_run_numbers(year, embodied_g),
-        "systems_usd": sizing.n_systems * world.row(parts.system).price_usd,
-        "investment_eur": investment.total_eur,
-        "yearly_cost_eur": cost.total_eur,
-        "yearly_energy_eur": cost.energy_eur,
+        **_run_numbers(year, embodied_g, has_heat=scenario.heat is not None),
+        **_money_numbers(parts, world, sizing, investment=investment, cost=cost, year=year),
         **_token_numbers(tokens, year, cost, embodied_g),
     }
     return YearOfSite(
         numbers=numbers,
-        breakdown_w=_breakdown_w(parts, scenario, world, hours=hours, n_systems=sizing.n_systems),
+        breakdown_w=_breakdown_w(power, hours),
         breakdown_eur={
             "systems": cost.systems_eur,
             "network": cost.network_eur,
@@ -137,6 +116,18 @@ def evaluate(parts: Parts, scenario: Scenario, world: World, *, weather: Weather
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItPower:
+    """IT power by hour of a working day, then of a weekend day, shape ``(..., 48)``.
+
+    Of accelerators, hosts, and everything; the rest is network and storage.
+    """
+
+    accelerators_w: Hours
+    hosts_w: Hours
+    it_w: Hours
+
+
 def _fact(parts: Parts, world: World, fact_id: str) -> Numeric:
     return world.fact(parts.facts[fact_id])
 
@@ -147,7 +138,7 @@ def _eur(parts: Parts, world: World) -> Numeric:
 
 def _plant(parts: Parts, scenario: Scenario, world: World) -> Plant:
     return Plant(
-        stages=rows(world, parts.stages),
+        stages=tuple(world.row(stage) for stage in parts.stages),
         installed_ratio=scenario.site.installed_ratio,
         cooling=world.row(parts.cooling),
         practice=CoolingPractice(
@@ -161,51 +152,74 @@ def _plant(parts: Parts, scenario: Scenario, world: World) -> Plant:
     )
 
 
-def _size(parts: Parts, scenario: Scenario, world: World, *, plant: Plant, weather: Weather) -> Sizing:
-    system, accelerator = world.row(parts.system), parts.accelerator
-    rated_w = system.n_accelerators * accelerator.power_limit_w + system.host_busy_w
+def _size(
+    parts: Parts,
+    scenario: Scenario,
+    world: World,
+    *,
+    plant: Plant,
+    demand: Demand | None,
+    slowness: Numeric,
+) -> Sizing:
+    """Systems by the load, by their given number, or as many as the connection carries."""
+    site, compute, workload = scenario.site, scenario.compute, scenario.workload
+    system = world.row(parts.system)
+    rated_w = system.n_accelerators * parts.accelerator.power_limit_w + system.host_busy_w
     system_it_w = rated_w * (1.0 + _fact(parts, world, "network-storage-ratio"))
-    peak = peak_ratio(plant, weather)
-    planned_w = scenario.site.contracted_w * (1.0 - scenario.site.reserve_ratio)
-    n_systems = systems_within(planned_w, system_w=system_it_w * peak)
+    peak = peak_ratio(plant, parts.weather)
+    usable_ratio = 1.0 - site.reserve_ratio
+    tokens_per_s = parts.capacity.output_tokens_per_s / slowness
+    if demand is not None:
+        n_systems = systems_for(demand, tokens_per_s=tokens_per_s)
+    elif compute.n_systems is not None:
+        n_systems = float(compute.n_systems)
+    else:
+        assert site.contracted_w is not None  # noqa: S101  # the reader of scenarios has seen to it
+        n_systems = systems_within(site.contracted_w * usable_ratio, system_w=system_it_w * peak)
     rated_it_w = n_systems * system_it_w
-    return Sizing(n_systems=n_systems, rated_it_w=rated_it_w, peak_facility_w=rated_it_w * peak)
-
-
-def _grid(parts: Parts, scenario: Scenario, world: World) -> GridFactors:
-    zone = world.row(parts.zone)
-    price = scenario.money.electricity_eur_per_kwh
-    eur_per_kwh = world.number(price) if price is not None else zone.eur_per_kwh
-    assert eur_per_kwh is not None  # noqa: S101  # the plan has refused zones without a price
-    return GridFactors(
-        g_per_kwh=zone.g_per_kwh * _fact(parts, world, "zone-intensity-spread"),
-        l_per_kwh=zone.l_per_kwh,
-        eur_per_kwh=eur_per_kwh,
+    needed_w = rated_it_w * peak / usable_ratio
+    if demand is None:
+        load_ratio: Numeric = workload.load_ratio or 0.0
+    else:
+        load_ratio = demand.mean_tokens_per_s / (n_systems * tokens_per_s)
+    return Sizing(
+        n_systems=n_systems,
+        contracted_w=needed_w if site.contracted_w is None else site.contracted_w,
+        rated_it_w=rated_it_w,
+        peak_facility_w=rated_it_w * peak,
+        load_ratio=load_ratio,
     )
 
 
-def _accelerators_w(parts: Parts, scenario: Scenario, world: World) -> Numeric:
-    """Accelerators of one system by hour of the day, never above their limit."""
-    predicted_w = parts.capacity.accelerators_w(load_day_ratio(scenario.workload))
+def _it_power(parts: Parts, scenario: Scenario, world: World, sizing: Sizing) -> ItPower:
+    """IT power by kind of day and hour; accelerators stay below their limit, the network does not rest."""
+    system = world.row(parts.system)
+    shape = load_shape(scenario.workload).ravel()
+    load_ratio = np.minimum(sizing.load_ratio * shape, 1.0)
     limit_w = parts.system.n_accelerators * parts.accelerator.power_limit_w
-    return np.asarray(np.minimum(predicted_w * _fact(parts, world, "accelerator-power-error"), limit_w))
-
-
-def _hosts_w(parts: Parts, scenario: Scenario, world: World) -> Numeric:
-    """Everything in one system that is not an accelerator, by hour of the day."""
-    system = world.row(parts.system)
-    load_ratio = load_day_ratio(scenario.workload)
+    error = _fact(parts, world, "accelerator-power-error")
+    accelerators_w = np.minimum(parts.capacity.accelerators_w(load_ratio) * error, limit_w)
     idle_w = np.minimum(system.host_idle_w, system.host_busy_w)
-    return np.asarray(idle_w + load_ratio * (system.host_busy_w - idle_w))
+    hosts_w = idle_w + load_ratio * (system.host_busy_w - idle_w)
+    network_w = (limit_w + system.host_busy_w) * _fact(parts, world, "network-storage-ratio")
+    n_systems = sizing.n_systems
+    return ItPower(
+        accelerators_w=np.asarray(n_systems * accelerators_w),
+        hosts_w=np.asarray(n_systems * hosts_w),
+        it_w=np.asarray(n_systems * (accelerators_w + hosts_w + network_w)),
+    )
 
 
-def _it_w(parts: Parts, scenario: Scenario, world: World, n_systems: Numeric) -> Numeric:
-    """IT power of the site by hour of the day; network and storage do not rest with the load."""
-    system = world.row(parts.system)
-    rated_w = system.n_accelerators * parts.accelerator.power_limit_w + system.host_busy_w
-    network_w = rated_w * _fact(parts, world, "network-storage-ratio")
-    systems_w = _accelerators_w(parts, scenario, world) + _hosts_w(parts, scenario, world)
-    return n_systems * (systems_w + network_w)
+def _cells(calendar: Calendar) -> Counts:
+    """Place of each moment among the 48 hours of a working day and a weekend day."""
+    return np.asarray(calendar.weekend * 24 + calendar.hour)
+
+
+def _heat_demand_w(scenario: Scenario, calendar: Calendar) -> Numeric:
+    if scenario.heat is None:
+        return 0.0
+    wanted = np.isin(calendar.month + 1, scenario.heat.months)
+    return np.asarray(np.where(wanted, scenario.heat.contracted_w, 0.0))
 
 
 def _slowness(capacity: CapacityPlan) -> Spread:
@@ -214,12 +228,24 @@ def _slowness(capacity: CapacityPlan) -> Spread:
     return Spread(best=1.0, low=1.0 / span, high=span)
 
 
-def _tokens(capacity: CapacityPlan, workload: Workload, n_systems: Numeric, slowness: Numeric) -> TokenShare:
-    busy_s = YEAR_S * workload.load_ratio * n_systems / slowness
+def _tokens(
+    capacity: CapacityPlan, scenario: Scenario, sizing: Sizing, *, demand: Demand | None, slowness: Numeric
+) -> TokenShare:
+    """Tokens of the year: those that are asked for, or those that the load makes of the capacity."""
+    workload = scenario.workload
+    if demand is not None:
+        output_tokens = demand.mean_tokens_per_s * YEAR_S
+    else:
+        output_tokens = (
+            YEAR_S * sizing.load_ratio * sizing.n_systems * capacity.output_tokens_per_s / slowness
+        )
+    prompt_tokens = output_tokens * workload.prompt_tokens / workload.output_tokens
     return TokenShare(
         prefill_ratio=capacity.prefill_ratio,
-        input_tokens=busy_s * capacity.input_tokens_per_s,
-        output_tokens=busy_s * capacity.output_tokens_per_s,
+        cached_ratio=capacity.cached_ratio,
+        input_tokens=prompt_tokens * (1.0 - workload.cached_ratio),
+        cached_tokens=prompt_tokens * workload.cached_ratio,
+        output_tokens=output_tokens,
     )
 
 
@@ -243,17 +269,30 @@ def _embodied_g(
     return accelerators_g, n_systems * system.embodied_host_g / it_life_years
 
 
-def _build_numbers(parts: Parts, scenario: Scenario, sizing: Sizing) -> dict[str, Numeric]:
+def _build_numbers(
+    parts: Parts, scenario: Scenario, world: World, sizing: Sizing, *, tokens: TokenShare, slowness: Numeric
+) -> dict[str, Numeric]:
+    capacity, workload = parts.capacity, scenario.workload
     n_accelerators = sizing.n_systems * parts.system.n_accelerators
-    return {
-        "contracted_w": scenario.site.contracted_w,
+    text_bytes = _fact(parts, world, "text-bytes-per-token")
+    answers_per_s = sizing.n_systems * capacity.output_tokens_per_s / slowness / workload.output_tokens
+    answer_bytes = workload.output_tokens * _fact(parts, world, "stream-bytes-per-token")
+    numbers: dict[str, Numeric] = {
+        "contracted_w": sizing.contracted_w,
         "n_accelerators": n_accelerators,
         "n_systems": sizing.n_systems,
         "n_racks": np.ceil(sizing.n_systems * parts.system.n_racks),
-        "contracted_w_per_accelerator": scenario.site.contracted_w / n_accelerators,
+        "contracted_w_per_accelerator": sizing.contracted_w / n_accelerators,
         "rated_it_w": sizing.rated_it_w,
         "peak_facility_w": sizing.peak_facility_w,
+        "spare_power_w": sizing.contracted_w - sizing.peak_facility_w,
+        "model_storage_bytes": sizing.n_systems * weights_bytes(capacity.plan.model, capacity.plan.format),
+        "text_storage_bytes": (tokens.input_tokens + tokens.output_tokens) * text_bytes,
+        "client_bytes_per_s": answers_per_s * (answer_bytes + workload.prompt_tokens * text_bytes),
     }
+    if scenario.load is not None:
+        numbers["n_spare_systems"] = float(scenario.load.n_spare_systems)
+    return numbers
 
 
 def _serve_numbers(parts: Parts, sizing: Sizing, tokens: TokenShare, slowness: Numeric) -> dict[str, Numeric]:
@@ -266,51 +305,83 @@ def _serve_numbers(parts: Parts, sizing: Sizing, tokens: TokenShare, slowness: N
         "token_interval_s": capacity.token_interval_s * slowness,
         "accelerator_output_tokens_per_s": tokens_per_s / parts.system.n_accelerators,
         "peak_output_tokens_per_s": tokens_per_s * sizing.n_systems,
+        "load_ratio": sizing.load_ratio,
         "yearly_input_tokens": tokens.input_tokens,
+        "yearly_cached_tokens": tokens.cached_tokens,
         "yearly_output_tokens": tokens.output_tokens,
     }
 
 
-def _run_numbers(year: FacilityYear, embodied_g: Numeric) -> dict[str, Numeric]:
-    return {
+def _run_numbers(year: FacilityYear, embodied_g: Numeric, *, has_heat: bool) -> dict[str, Numeric]:
+    numbers: dict[str, Numeric] = {
         "mean_it_w": year.it_j / YEAR_S,
         "mean_facility_w": year.facility_j / YEAR_S,
         "facility_j": year.facility_j,
         "pue_ratio": year.pue_ratio,
         "onsite_water_l_per_kwh": year.onsite_water_l_per_kwh,
         "cue_g_per_kwh": year.cue_g_per_kwh,
+        "cer_ratio": year.cer_ratio,
         "unmet_heat_ratio": year.unmet_ratio,
         "use_co2_g": year.co2_g,
         "embodied_co2_g": embodied_g,
         "onsite_water_l": year.onsite_water_l,
         "grid_water_l": year.grid_water_l,
     }
+    if year.direct_co2_g is not None:
+        numbers["use_direct_co2_g"] = year.direct_co2_g
+    if has_heat:
+        numbers |= {"erf_ratio": year.erf_ratio, "reused_j": year.reused_j}
+    return numbers
+
+
+def _money_numbers(
+    parts: Parts,
+    world: World,
+    sizing: Sizing,
+    *,
+    investment: Investment,
+    cost: YearlyCost,
+    year: FacilityYear,
+) -> dict[str, Numeric]:
+    return {
+        "systems_usd": sizing.n_systems * world.row(parts.system).price_usd,
+        "investment_eur": investment.total_eur,
+        "yearly_cost_eur": cost.total_eur,
+        "yearly_depreciation_eur": cost.capital_eur - cost.interest_eur,
+        "yearly_interest_eur": cost.interest_eur,
+        "yearly_running_eur": cost.running_eur,
+        "yearly_energy_eur": cost.energy_eur,
+        "electricity_eur_per_kwh": cost.energy_eur / year.facility_j * KWH_J,
+    }
 
 
 def _token_numbers(
     tokens: TokenShare, year: FacilityYear, cost: YearlyCost, embodied_g: Numeric
 ) -> dict[str, Numeric]:
-    totals = {
-        "eur": cost.total_eur,
-        "co2_g": year.co2_g + embodied_g,
-        "water_l": year.onsite_water_l + year.grid_water_l,
-    }
-    shared = {f"input_{unit}": tokens.per_million_input(total) for unit, total in totals.items()}
-    shared |= {f"output_{unit}": tokens.per_million_output(total) for unit, total in totals.items()}
-    return {**shared, "output_j_per_token": tokens.per_million_output(year.facility_j) / MILLION}
+    numbers: dict[str, Numeric] = {}
+    for unit, total in (
+        ("eur", cost.total_eur),
+        ("co2_g", year.co2_g + embodied_g),
+        ("water_l", year.onsite_water_l + year.grid_water_l),
+    ):
+        numbers[f"input_{unit}"] = tokens.per_million_input(total)
+        if np.all(np.asarray(tokens.cached_tokens) > 0):
+            numbers[f"cached_{unit}"] = tokens.per_million_cached(total)
+        numbers[f"output_{unit}"] = tokens.per_million_output(total)
+    return {**numbers, "output_j_per_token": tokens.per_million_output(year.facility_j) / MILLION}
 
 
-def _breakdown_w(
-    parts: Parts, scenario: Scenario, world: World, *, hours: FacilityHour, n_systems: Numeric
-) -> dict[str, Numeric]:
+def _breakdown_w(power: ItPower, hours: FacilityHour) -> dict[str, Numeric]:
     """Mean power over the year by where it goes; the parts add up to the facility."""
     n_hours = YEAR_S / HOUR_S
+    share = np.bincount(_cells(hours.calendar), weights=hours.calendar.duration_s, minlength=48) / YEAR_S
 
     def mean_w(power_w: Numeric) -> Hours:
-        return year_sum(day_mean(power_w)) / n_hours
+        return year_sum(power_w, hours.calendar) / n_hours
 
-    accelerators_w = mean_w(n_systems * _accelerators_w(parts, scenario, world))
-    hosts_w = mean_w(n_systems * _hosts_w(parts, scenario, world))
+    accelerators_w, hosts_w = (
+        np.asarray(w @ share)[..., None] for w in (power.accelerators_w, power.hosts_w)
+    )
     return {
         "accelerators": accelerators_w,
         "hosts": hosts_w,

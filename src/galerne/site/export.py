@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from galerne import __version__
+from galerne.site.climate import month_hour_mean
+from galerne.site.facility import FacilityHour
 from galerne.site.figures import FIGURES
 from galerne.site.plan import SitePlan
 
@@ -47,10 +47,18 @@ def plan_to_json(plan: SitePlan) -> dict[str, Any]:
             "yearly_cost_eur": dict(plan.breakdown_eur),
             "yearly_co2_g": dict(plan.breakdown_g),
         },
-        "hours": {
-            f.name: np.broadcast_to(getattr(plan.hours, f.name), (12, 24, 1))[..., 0].tolist()
-            for f in dataclasses.fields(plan.hours)
-        },
+        "hours": _mean_days(plan.hours),
+        "tornado": [dataclasses.asdict(swing) for swing in plan.tornado],
+        "growth": [dataclasses.asdict(year) for year in plan.growth],
         "reported": [dataclasses.asdict(row) for row in plan.comparisons],
         "sources": {key: dataclasses.asdict(source) for key, source in plan.sources.items()},
+    }
+
+
+def _mean_days(hours: FacilityHour) -> dict[str, Any]:
+    """The mean day of each month: twelve lists of 24 numbers for each quantity."""
+    names = [f.name for f in dataclasses.fields(hours) if f.name not in ("grid", "calendar")]
+    return {
+        name: month_hour_mean(getattr(hours, name), hours.calendar).tolist()
+        for name in (*names, "co2_g", "eur")
     }

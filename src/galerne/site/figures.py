@@ -54,10 +54,21 @@ FIGURES: Mapping[str, FigureKind] = {
     "contracted_w": FigureKind(section="build", unit="W", method="derived", rests_on=("scenario",)),
     "n_accelerators": FigureKind(section="build", unit="1", method="modelled", rests_on=_BUILD),
     "n_systems": FigureKind(section="build", unit="1", method="modelled", rests_on=_BUILD),
+    "n_spare_systems": FigureKind(section="build", unit="1", method="derived", rests_on=("scenario",)),
     "n_racks": FigureKind(section="build", unit="1", method="modelled", rests_on=_BUILD),
     "contracted_w_per_accelerator": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
     "rated_it_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
     "peak_facility_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
+    "spare_power_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
+    "model_storage_bytes": FigureKind(
+        section="build", unit="B", method="derived", rests_on=("perf", "scenario")
+    ),
+    "text_storage_bytes": FigureKind(
+        section="build", unit="B", method="modelled", rests_on=("wire", "scenario")
+    ),
+    "client_bytes_per_s": FigureKind(
+        section="build", unit="B/s", method="modelled", rests_on=(*_RUN, "wire")
+    ),
     "tensor_parallel": FigureKind(
         section="serve", unit="1", method="modelled", rests_on=("perf", "engine", "scenario")
     ),
@@ -73,10 +84,14 @@ FIGURES: Mapping[str, FigureKind] = {
     "accelerator_output_tokens_per_s": FigureKind(
         section="serve", unit="tok/s", method="modelled", rests_on=("perf", "engine", "scenario")
     ),
+    "load_ratio": FigureKind(section="serve", unit="1", method="modelled", rests_on=(*_RUN, "engine")),
     "peak_output_tokens_per_s": FigureKind(
         section="serve", unit="tok/s", method="modelled", rests_on=(*_RUN, "engine")
     ),
     "yearly_input_tokens": FigureKind(
+        section="serve", unit="tokens", method="modelled", rests_on=(*_RUN, "engine")
+    ),
+    "yearly_cached_tokens": FigureKind(
         section="serve", unit="tokens", method="modelled", rests_on=(*_RUN, "engine")
     ),
     "yearly_output_tokens": FigureKind(
@@ -90,22 +105,38 @@ FIGURES: Mapping[str, FigureKind] = {
         section="run", unit="L/kWh", method="modelled", rests_on=(*_RUN, "water")
     ),
     "cue_g_per_kwh": FigureKind(section="run", unit="g/kWh", method="modelled", rests_on=(*_RUN, "carbon")),
+    "erf_ratio": FigureKind(section="run", unit="1", method="modelled", rests_on=(*_RUN, "heat")),
+    "cer_ratio": FigureKind(section="run", unit="1", method="modelled", rests_on=_RUN),
     "unmet_heat_ratio": FigureKind(section="run", unit="1", method="modelled", rests_on=_RUN),
     "use_co2_g": FigureKind(section="run", unit="g", method="modelled", rests_on=(*_RUN, "carbon")),
+    "use_direct_co2_g": FigureKind(
+        section="run", unit="g", method="modelled", rests_on=(*_RUN, "direct_carbon")
+    ),
     "embodied_co2_g": FigureKind(section="run", unit="g", method="modelled", rests_on=(*_BUILD, "embodied")),
     "onsite_water_l": FigureKind(section="run", unit="L", method="modelled", rests_on=(*_RUN, "water")),
+    "reused_j": FigureKind(section="run", unit="J", method="modelled", rests_on=(*_RUN, "heat")),
     "grid_water_l": FigureKind(section="run", unit="L", method="modelled", rests_on=(*_RUN, "grid_water")),
     "systems_usd": FigureKind(section="money", unit="USD", method="modelled", rests_on=(*_BUILD, "prices")),
     "investment_eur": FigureKind(
         section="money", unit="EUR", method="modelled", rests_on=(*_BUILD, "prices")
     ),
     "yearly_cost_eur": FigureKind(section="money", unit="EUR", method="modelled", rests_on=_MONEY),
+    "yearly_depreciation_eur": FigureKind(section="money", unit="EUR", method="modelled", rests_on=_MONEY),
+    "yearly_interest_eur": FigureKind(section="money", unit="EUR", method="modelled", rests_on=_MONEY),
+    "yearly_running_eur": FigureKind(section="money", unit="EUR", method="modelled", rests_on=_MONEY),
     "yearly_energy_eur": FigureKind(
         section="money", unit="EUR", method="modelled", rests_on=(*_RUN, "electricity")
     ),
+    "electricity_eur_per_kwh": FigureKind(
+        section="money", unit="EUR/kWh", method="modelled", rests_on=("electricity",)
+    ),
     "input_eur": FigureKind(section="tokens", unit="EUR/Mtok", method="modelled", rests_on=_MONEY),
+    "cached_eur": FigureKind(section="tokens", unit="EUR/Mtok", method="modelled", rests_on=_MONEY),
     "output_eur": FigureKind(section="tokens", unit="EUR/Mtok", method="modelled", rests_on=_MONEY),
     "input_co2_g": FigureKind(
+        section="tokens", unit="g/Mtok", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
+    ),
+    "cached_co2_g": FigureKind(
         section="tokens", unit="g/Mtok", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
     ),
     "output_co2_g": FigureKind(
@@ -114,18 +145,21 @@ FIGURES: Mapping[str, FigureKind] = {
     "input_water_l": FigureKind(
         section="tokens", unit="L/Mtok", method="modelled", rests_on=(*_RUN, "water", "grid_water")
     ),
+    "cached_water_l": FigureKind(
+        section="tokens", unit="L/Mtok", method="modelled", rests_on=(*_RUN, "water", "grid_water")
+    ),
     "output_water_l": FigureKind(
         section="tokens", unit="L/Mtok", method="modelled", rests_on=(*_RUN, "water", "grid_water")
     ),
     "output_j_per_token": FigureKind(section="tokens", unit="J/tok", method="modelled", rests_on=_RUN),
 }
-"""Every figure of a plan, in the order of the report. Those of ``run`` are of a year."""
+"""Every figure a plan may have, in the order of the report. Those of ``run`` are of a year."""
 
 
 def make_figures(
     best: Mapping[str, Numeric], sampled: Mapping[str, Numeric], groups: Mapping[str, Iterable[str]]
 ) -> dict[str, Figure]:
-    """Figures from their best values and samples.
+    """Figures from their best values and samples; those that this plan does not have are left out.
 
     Args:
         best: one number by name.
@@ -134,6 +168,8 @@ def make_figures(
     """
     made: dict[str, Figure] = {}
     for name, kind in FIGURES.items():
+        if name not in best:
+            continue
         value = float(flat(best[name])[0])
         low, high = np.quantile(flat(sampled[name]), (0.05, 0.95))
         keys = dict.fromkeys(key for group in kind.rests_on for key in groups[group])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -19,18 +18,21 @@ from galerne.catalog import (
     Row,
     Source,
     SystemSpec,
-    Table,
     WeightFormat,
     ZoneFactor,
 )
-from galerne.errors import InvalidScenario, UnknownId
-from galerne.site.capacity import CapacityPlan, EngineLimits, plan_capacity
-from galerne.site.climate import Weather, read_weather
-from galerne.site.evaluate import Parts, evaluate
+from galerne.errors import Infeasible
+from galerne.site.capacity import CapacityPlan
+from galerne.site.evaluate import YearOfSite, evaluate
 from galerne.site.facility import FacilityHour
-from galerne.site.figures import FIGURES, Figure, make_figures
+from galerne.site.figures import Figure, make_figures
+from galerne.site.load import GrowthYear, growth_path
+from galerne.site.parts import Parts, find_parts
 from galerne.site.scenario import Reported, Scenario
-from galerne.site.worlds import BestWorld, SampledWorlds, flat
+from galerne.site.series import Hourly
+from galerne.site.tornado import Swing, find_swings
+from galerne.site.worlds import best_world, flat, sampled_worlds
+from galerne.units import Numeric
 
 FACTS_USED = (
     "network-storage-ratio",
@@ -49,9 +51,9 @@ FACTS_USED = (
     "ai-build-premium",
     "network-storage-cost-ratio",
     "facility-running-cost",
+    "stream-bytes-per-token",
+    "text-bytes-per-token",
 )
-
-R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +71,7 @@ class Comparison:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SitePlan:
     """A planned site.
 
@@ -79,7 +81,9 @@ class SitePlan:
         breakdown_eur: yearly cost by what it pays.
         breakdown_g: yearly grams by what emits them.
         facts: single figures of the catalogue that the plan rests on.
-        hours: mean day of each month, arrays of shape (12, 24, 1) or one that broadcasts to it.
+        hours: moments of the year at the best values.
+        tornado: what each uncertain input does to a million written tokens, widest first.
+        growth: what each year of the horizon needs; empty without a load.
         sources: every source that a figure names, by key.
     """
 
@@ -99,29 +103,38 @@ class SitePlan:
     breakdown_g: Mapping[str, float]
     facts: tuple[Fact, ...]
     hours: FacilityHour
+    tornado: tuple[Swing, ...]
+    growth: tuple[GrowthYear, ...]
     comparisons: tuple[Comparison, ...]
     sources: Mapping[str, Source]
 
 
-def plan_site(scenario: Scenario, *, catalog: Catalog) -> SitePlan:
+def plan_site(
+    scenario: Scenario,
+    *,
+    catalog: Catalog,
+    hourly: Hourly | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> SitePlan:
     """Plan a site.
+
+    Args:
+        scenario: what is wanted.
+        catalog: facts.
+        hourly: the user's own hours, read by ``series.read_hourly``.
+        on_progress: told the share that is done, now and then.
 
     Raises:
         InvalidScenario: the scenario names something that the catalogue does not know.
         Infeasible: no plan meets the objective; names the binding constraint.
     """
-    parts, weather = _find_parts(scenario, catalog)
-    best = evaluate(parts, scenario, BestWorld(), weather=weather)
-    rng = np.random.default_rng(scenario.sampling.seed)
-    worlds = SampledWorlds(rng, scenario.sampling.n_samples)
-    sampled = evaluate(parts, scenario, worlds, weather=weather)
-    groups = _source_groups(parts, scenario, weather)
-    figures = make_figures(best.numbers, sampled.numbers, groups)
-    keys = {key for figure in figures.values() for key in figure.sources}
-    keys |= {reported.source for reported in scenario.reported} | {"scenario"}
-    facts = (*(parts.facts[name] for name in FACTS_USED), parts.build_cost)
-    rows: tuple[Row, ...] = (*facts, parts.place, parts.zone, parts.system, parts.cooling, *parts.stages)
-    keys |= {key for row in rows for key in row.sources.values()}
+    parts = find_parts(scenario, catalog, hourly=hourly)
+    best = evaluate(parts, scenario, best_world())
+    require_connection(best, scenario)
+    sampled = sample_numbers(parts, scenario, on_progress=on_progress)
+    groups = _source_groups(parts)
+    figures = make_figures(best.numbers, sampled, groups)
+    facts = (*(parts.facts[name] for name in FACTS_USED), *parts.electricity.facts, parts.build_cost)
     return SitePlan(
         scenario=scenario,
         system=parts.system,
@@ -139,81 +152,69 @@ def plan_site(scenario: Scenario, *, catalog: Catalog) -> SitePlan:
         breakdown_g=_plain(best.breakdown_g),
         facts=facts,
         hours=best.hours,
-        comparisons=tuple(_compare(row, figures, number) for number, row in enumerate(scenario.reported)),
-        sources={key: catalog.sources[key] for key in sorted(keys)},
+        tornado=find_swings(parts, scenario),
+        growth=growth_path(
+            scenario,
+            best_world(),
+            tokens_per_s=parts.capacity.output_tokens_per_s,
+            n_racks=parts.system.n_racks,
+        ),
+        comparisons=tuple(_compare(row, figures) for row in scenario.reported if row.figure in figures),
+        sources={key: catalog.sources[key] for key in sorted(_keys(parts, scenario, figures, facts))},
     )
 
 
-def _find_parts(scenario: Scenario, catalog: Catalog) -> tuple[Parts, Weather]:
-    site, compute = scenario.site, scenario.compute
-    system = _row(catalog.systems, compute.system, "compute.system")
-    model = _row(catalog.models, compute.model, "compute.model")
-    weight_format = _row(catalog.formats, compute.weight_format, "compute.weight_format")
-    place = _row(catalog.places, site.place, "site.place")
-    build_cost = _row(catalog.facts, scenario.money.build_cost, "money.build_cost")
-    zone = _row(catalog.zones, site.zone, "site.zone")
-    _check(scenario, catalog, model=model, zone=zone, build_cost=build_cost)
-    facts = catalog.facts
-    limits = EngineLimits(
-        usable_memory_ratio=facts["usable-memory-ratio"].value,
-        reserve_bytes=facts["engine-reserve-bytes"].value,
-        chunk_tokens=facts["prefill-chunk-tokens"].value,
-    )
-    capacity = plan_capacity(
-        catalog,
-        system,
-        model,
-        weight_format,
-        workload=scenario.workload,
-        objective=scenario.objective,
-        limits=limits,
-    )
-    stages = tuple(_row(catalog.power_stages, name, "site.power_stages") for name in site.power_stages)
-    parts = Parts(
-        system=system,
-        accelerator=catalog.accelerators[system.accelerator_id],
-        place=place,
-        zone=zone,
-        cooling=_row(catalog.cooling_plants, site.cooling_plant, "site.cooling_plant"),
-        stages=stages,
-        build_cost=build_cost,
-        capacity=capacity,
-        facts=facts.rows,
-    )
-    return parts, read_weather(place)
+def sample_numbers(
+    parts: Parts, scenario: Scenario, *, on_progress: Callable[[float], None] | None = None
+) -> dict[str, np.ndarray]:
+    """The numbers of every sample, by name: arrays of shape ``(samples,)``."""
+    sampling = scenario.sampling
+    n_moments = parts.weather.calendar.duration_s.size
+    blocks: dict[str, list[np.ndarray]] = {}
+    done = 0
+    for world in sampled_worlds(seed=sampling.seed, n_samples=sampling.n_samples, n_moments=n_moments):
+        numbers = evaluate(parts, scenario, world).numbers
+        n_worlds = max(np.size(value) for value in numbers.values())
+        for name, value in numbers.items():
+            blocks.setdefault(name, []).append(np.broadcast_to(flat(value), (n_worlds,)))
+        done += n_worlds
+        if on_progress:
+            on_progress(done / sampling.n_samples)
+    return {name: np.concatenate(values) for name, values in blocks.items()}
 
 
-def _row(table: Table[R], row_id: str, path: str) -> R:
-    try:
-        return table[row_id]
-    except UnknownId as error:
-        raise InvalidScenario(path=path, problem=str(error)) from error
+def require_connection(best: YearOfSite, scenario: Scenario) -> None:
+    """Refuse a site whose systems ask more of the grid than is contracted.
+
+    Raises:
+        Infeasible: says by how much.
+    """
+    contracted_w = scenario.site.contracted_w
+    if contracted_w is None:
+        return
+    peak_w, n_systems = (float(flat(best.numbers[name])[0]) for name in ("peak_facility_w", "n_systems"))
+    needed_w = peak_w / (1.0 - scenario.site.reserve_ratio)
+    if needed_w > contracted_w:
+        what = "one system" if n_systems == 1 else f"{n_systems:.0f} systems"
+        raise Infeasible(
+            binding_constraint=f"contracted power of {what}",
+            needed=needed_w,
+            available=contracted_w,
+            unit="W",
+        )
 
 
-def _check(
-    scenario: Scenario, catalog: Catalog, *, model: ModelSpec, zone: ZoneFactor, build_cost: Fact
-) -> None:
-    """What only the catalogue can refuse."""
-    tokens = scenario.workload.prompt_tokens + scenario.workload.output_tokens
-    if tokens > model.context_tokens:
-        problem = f"{tokens:.0f} tokens of prompt and answer exceed the {model.context_tokens} of {model.id}"
-        raise InvalidScenario(path="workload.prompt_tokens", problem=problem)
-    if build_cost.unit != "USD/W":
-        problem = f"{build_cost.id} is in {build_cost.unit}; a build cost is in USD/W"
-        raise InvalidScenario(path="money.build_cost", problem=problem)
-    if scenario.money.electricity_eur_per_kwh is None and zone.eur_per_kwh is None:
-        problem = f"no price is known for the zone {zone.id}; give one here"
-        raise InvalidScenario(path="money.electricity_eur_per_kwh", problem=problem)
-    for number, reported in enumerate(scenario.reported):
-        if reported.figure not in FIGURES:
-            problem = f"there is no figure {reported.figure!r}; there are {', '.join(FIGURES)}"
-            raise InvalidScenario(path=f"reported[{number}].figure", problem=problem)
-        if reported.source not in catalog.sources:
-            problem = f"the source {reported.source!r} is not in the catalogue"
-            raise InvalidScenario(path=f"reported[{number}].source", problem=problem)
+def _keys(
+    parts: Parts, scenario: Scenario, figures: Mapping[str, Figure], facts: tuple[Fact, ...]
+) -> set[str]:
+    """Every source that the plan names."""
+    keys = {key for figure in figures.values() for key in figure.sources}
+    keys |= {reported.source for reported in scenario.reported} | {"scenario"}
+    rows: tuple[Row, ...] = (*facts, parts.place, parts.zone, parts.system, parts.cooling, *parts.stages)
+    return keys | {key for row in rows for key in row.sources.values()}
 
 
-def _source_groups(parts: Parts, scenario: Scenario, weather: Weather) -> dict[str, tuple[str, ...]]:
+def _source_groups(parts: Parts) -> dict[str, tuple[str, ...]]:
     """Source keys by what a figure rests on."""
     facts = parts.facts
     zone, system, plan = parts.zone, parts.system, parts.capacity.plan
@@ -224,8 +225,7 @@ def _source_groups(parts: Parts, scenario: Scenario, weather: Weather) -> dict[s
     def fact_keys(*ids: str) -> tuple[str, ...]:
         return tuple(facts[name].sources["default"] for name in ids)
 
-    own_price = scenario.money.electricity_eur_per_kwh is not None
-    electricity = "scenario" if own_price else key(zone, "eur_per_kwh")
+    electricity = parts.electricity.sources
     return {
         "model": ("galerne-site-model",),
         "scenario": ("scenario",),
@@ -237,7 +237,7 @@ def _source_groups(parts: Parts, scenario: Scenario, weather: Weather) -> dict[s
         "overheads": fact_keys("network-storage-ratio", "site-auxiliary-ratio"),
         "power": tuple(k for stage in parts.stages for k in stage.sources.values()),
         "cooling": (*parts.cooling.sources.values(), *fact_keys("fan-turndown-ratio", "chiller-cop-slope")),
-        "climate": (weather.source,),
+        "climate": (parts.weather.source,),
         "perf": (
             *plan.calibration.sources.values(),
             *plan.model.sources.values(),
@@ -250,23 +250,22 @@ def _source_groups(parts: Parts, scenario: Scenario, weather: Weather) -> dict[s
         "water": (*fact_keys("vaporisation-heat", "cycles-of-concentration"), "iso-30134-9-wue"),
         "grid_water": (key(zone, "l_per_kwh"),),
         "carbon": (key(zone, "g_per_kwh"), *fact_keys("zone-intensity-spread"), "ghg-protocol-scope2"),
+        "direct_carbon": (parts.electricity.direct_source,),
+        "heat": ("iso-30134-6-erf", "scenario"),
+        "wire": fact_keys("stream-bytes-per-token", "text-bytes-per-token"),
         "embodied": (key(system, "embodied_host_g"), key(parts.accelerator, "embodied_g")),
-        "electricity": (electricity,),
+        "electricity": electricity,
         "prices": (
             key(system, "price_usd"),
             parts.build_cost.sources["default"],
             *fact_keys("eur-per-usd-2026-08", "network-storage-cost-ratio", "facility-running-cost"),
-            electricity,
+            *electricity,
         ),
     }
 
 
-def _compare(reported: Reported, figures: Mapping[str, Figure], number: int) -> Comparison:
+def _compare(reported: Reported, figures: Mapping[str, Figure]) -> Comparison:
     ours = figures[reported.figure].value
-    if reported.value == 0:
-        raise InvalidScenario(
-            path=f"reported[{number}].value", problem="a reported figure of 0 compares to nothing"
-        )
     return Comparison(
         figure=reported.figure,
         reported=reported.value,
@@ -276,5 +275,5 @@ def _compare(reported: Reported, figures: Mapping[str, Figure], number: int) -> 
     )
 
 
-def _plain(parts: Mapping[str, object]) -> dict[str, float]:
-    return {name: float(flat(value)[0]) for name, value in parts.items()}  # type: ignore[arg-type]
+def _plain(parts: Mapping[str, Numeric]) -> dict[str, float]:
+    return {name: float(flat(value)[0]) for name, value in parts.items()}

@@ -13,8 +13,15 @@ from markupsafe import Markup
 from galerne import __version__
 from galerne.catalog import Row, Source
 from galerne.language import Language
-from galerne.site.charts import draw_chip_to_connection, draw_costs, draw_day, draw_grams, draw_watts
-from galerne.site.climate import month_sum
+from galerne.site.charts import (
+    draw_chip_to_connection,
+    draw_costs,
+    draw_day,
+    draw_grams,
+    draw_tornado,
+    draw_watts,
+)
+from galerne.site.climate import month_hour_mean
 from galerne.site.figures import FIGURES, SECTIONS
 from galerne.site.plan import SitePlan
 from galerne.site.wording import Wording, wording_in
@@ -22,6 +29,7 @@ from galerne.spread import Spread
 
 _SCENARIO_UNITS = {
     "_s": "s",
+    "_w": "W",
     "_eur_per_kwh": "EUR/kWh",
 }
 
@@ -47,13 +55,18 @@ def render_report(plan: SitePlan, *, language: Language) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     text = resources.files("galerne.site").joinpath("report.html.j2").read_text(encoding="utf-8")
     numbers = _number_sources(plan)
-    pue = month_sum(plan.hours.facility_w) / month_sum(plan.hours.it_w)
+    facility_w, it_w = (
+        month_hour_mean(power_w, plan.hours.calendar).sum(axis=1)
+        for power_w in (plan.hours.facility_w, plan.hours.it_w)
+    )
+    pue = facility_w / it_w
     charts = {
         "power": draw_chip_to_connection(plan, wording),
         "watts": draw_watts(plan, wording),
         "day": draw_day(plan, wording),
         "costs": draw_costs(plan, wording),
         "grams": draw_grams(plan, wording),
+        "tornado": draw_tornado(plan, wording),
     }
     return environment.from_string(text).render(
         plan=plan,
@@ -130,17 +143,21 @@ def _chosen(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:
     """What the scenario says."""
     source = plan.sources["scenario"]
     scenario = plan.scenario
-    parts = (scenario.workload, scenario.objective, scenario.site, scenario.money)
-    for key, phrase in wording.phrases.items():
-        if not key.startswith("scenario_"):
-            continue
-        field = key.removeprefix("scenario_")
-        value = next(getattr(part, field) for part in parts if hasattr(part, field))
-        if value is None:
-            continue
-        spread = value if isinstance(value, Spread) else Spread(best=value, low=value, high=value)
-        unit = next((unit for suffix, unit in _SCENARIO_UNITS.items() if field.endswith(suffix)), "1")
-        yield _line(phrase, spread, unit, source, wording)
+    groups = {
+        "scenario_": (scenario.workload, scenario.objective, scenario.site, scenario.money),
+        "load_": (scenario.load,),
+        "heat_": (scenario.heat,),
+    }
+    for prefix, parts in groups.items():
+        for key, phrase in wording.phrases.items():
+            field = key.removeprefix(prefix)
+            part = next((part for part in parts if field != key and hasattr(part, field)), None)
+            value = getattr(part, field, None)
+            if value is None:
+                continue
+            spread = value if isinstance(value, Spread) else Spread(best=value, low=value, high=value)
+            unit = next((unit for suffix, unit in _SCENARIO_UNITS.items() if field.endswith(suffix)), "1")
+            yield _line(phrase, spread, unit, source, wording)
 
 
 def _plants(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:

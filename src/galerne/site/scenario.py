@@ -1,22 +1,17 @@
-"""A scenario file as records: every key known, every value possible, or ``InvalidScenario`` with its path.
+"""What a scenario says: the site, what runs on it, who asks, and prices.
 
-A number may be a range, ``{ best = 0.075, low = 0.06, high = 0.095 }``, where the record says so.
+A number may be a range, ``{ best = 0.075, low = 0.06, high = 0.095 }``, where the type says ``Spread``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import tomllib
-import types
-import typing
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
-from galerne.errors import InvalidScenario
+import numpy as np
+import numpy.typing as npt
+
 from galerne.spread import Spread
-
-R = TypeVar("R")
 
 
 class Limits(NamedTuple):
@@ -33,8 +28,8 @@ class Site:
     Attributes:
         place: id of a place with a climate.
         zone: id of a grid zone.
-        contracted_w: power of the grid connection.
-        reserve_ratio: share of it never planned on.
+        reserve_ratio: share of the connection never planned on.
+        contracted_w: power of the grid connection; without it, what the systems need.
         power_stages: ids of the power chain, from the rack towards the grid.
         installed_ratio: power of each stage over the IT it feeds.
         cooling_plant: id of the cooling plant.
@@ -43,39 +38,99 @@ class Site:
     name: str
     place: str
     zone: str
-    contracted_w: Annotated[float, Limits(1e3, 1e11)]
     reserve_ratio: Annotated[float, Limits(0.0, 0.9)]
     power_stages: tuple[str, ...]
     installed_ratio: Annotated[float, Limits(1.0, 4.0)]
     cooling_plant: str
+    contracted_w: Annotated[float | None, Limits(1e3, 1e11)] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compute:
-    """What runs: ids of a system, a model and a weight format."""
+    """What runs: ids of a system, a model and a weight format.
+
+    Attributes:
+        n_systems: how many, where it is known; otherwise the connection or the load decides.
+    """
 
     system: str
     model: str
     weight_format: str
+    n_systems: Annotated[int | None, Limits(1, 1e7)] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
-    """The shape of a request and of a day.
+    """The shape of a request, of a day and of a week.
 
     Attributes:
         cached_ratio: share of the prompt found in the prefix cache.
-        load_ratio: mean load over the year, over what the objective allows.
-        peak_ratio: load of the busiest hour over the mean.
+        load_ratio: mean load over the year, over what the objective allows; with [load] it is a result.
+        peak_ratio: load of the busiest hour over the mean of its day.
         peak_hour: that hour, local time.
+        weekend_ratio: load of a weekend day over that of a working day.
+        day_shape: load of each hour of the day, in any unit, instead of peak_ratio and peak_hour.
     """
 
     prompt_tokens: Annotated[float, Limits(1, 1e7)]
     cached_ratio: Annotated[float, Limits(0.0, 0.99)]
     output_tokens: Annotated[float, Limits(1, 1e6)]
-    load_ratio: Annotated[float, Limits(0.01, 1.0)]
-    peak_ratio: Annotated[float, Limits(1.0, 2.0)]
-    peak_hour: Annotated[int, Limits(0, 23)]
+    load_ratio: Annotated[float | None, Limits(0.01, 1.0)] = None
+    peak_ratio: Annotated[float, Limits(1.0, 2.0)] = 1.0
+    peak_hour: Annotated[int, Limits(0, 23)] = 15
+    weekend_ratio: Annotated[float, Limits(0.0, 5.0)] = 1.0
+    day_shape: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """Who asks, and how much: sizes the site.
+
+    Attributes:
+        n_users: people served today.
+        answers_per_user: a day, on the mean over the week.
+        growth_ratio: yearly growth of the load.
+        horizon_years: years after which the site must still carry it.
+        busiest_ratio: load allowed in the busiest hour, over what the objective allows.
+        n_spare_systems: systems beyond the need, so that one may fail.
+    """
+
+    n_users: Annotated[float, Limits(1, 1e11)]
+    answers_per_user: Annotated[Spread, Limits(1e-6, 1e6)]
+    growth_ratio: Annotated[float, Limits(-0.9, 20.0)] = 0.0
+    horizon_years: Annotated[int, Limits(0, 20)] = 0
+    busiest_ratio: Annotated[float, Limits(0.1, 1.0)] = 0.85
+    n_spare_systems: Annotated[int, Limits(0, 1e6)] = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heat:
+    """A contract with a heat network.
+
+    Attributes:
+        contracted_w: heat that it takes.
+        months: months in which it takes it, 1 to 12.
+    """
+
+    contracted_w: Annotated[float, Limits(0.0, 1e11)]
+    months: tuple[float, ...] = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Series:
+    """Files of hours of one year, beside the scenario; without them, normals and yearly means.
+
+    Attributes:
+        weather: EPW, or CSV with ``at``, ``dry_bulb_c`` and ``wet_bulb_c`` or ``humidity_ratio``.
+        prices: CSV with ``at`` and ``eur_per_kwh`` or ``eur_per_mwh``.
+        carbon: CSV with ``at`` and ``g_per_kwh``.
+        standard_offset: hours of local standard time ahead of UTC.
+    """
+
+    weather: str = ""
+    prices: str = ""
+    carbon: str = ""
+    standard_offset: Annotated[float, Limits(-12, 14)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,14 +146,27 @@ class Money:
     """Prices and lives.
 
     Attributes:
-        build_cost: id of the fact with the market's build cost.
-        electricity_eur_per_kwh: delivered price; without it, the zone's industrial price.
+        build_cost: id of the fact with the market's build cost; without it, that of the place.
+        electricity_eur_per_kwh: delivered price; without it, its parts or the zone's industrial price.
+        electricity_parts: ids of facts in EUR/kWh whose sum is the delivered price; with hourly prices, what
+            comes on top of them.
     """
 
     discount_ratio: Annotated[Spread, Limits(1e-3, 0.5)]
     it_life_years: Annotated[Spread, Limits(1.0, 20.0)]
     facility_life_years: Annotated[Spread, Limits(1.0, 60.0)]
-    build_cost: str
+    build_cost: str | None = None
+    electricity_eur_per_kwh: Annotated[Spread | None, Limits(0.0, 5.0)] = None
+    electricity_parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """What is known better of a place when places are compared."""
+
+    place: str
+    zone: str | None = None
+    build_cost: str | None = None
     electricity_eur_per_kwh: Annotated[Spread | None, Limits(0.0, 5.0)] = None
 
 
@@ -139,104 +207,21 @@ class Scenario:
     objective: Objective
     money: Money
     sampling: Sampling
+    load: Load | None = None
+    heat: Heat | None = None
+    series: Series | None = None
+    candidates: tuple[Candidate, ...] = ()
     reported: tuple[Reported, ...] = ()
     fingerprint: str = ""
 
 
-def read_scenario(text: str) -> Scenario:
-    """Read a scenario file.
-
-    Raises:
-        InvalidScenario: not TOML, an unknown or missing key, a wrong type, an impossible value.
-    """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidScenario(path="scenario", problem=str(error)) from error
-    reported = tables.pop("reported", [])
-    if not isinstance(reported, list):
-        raise InvalidScenario(path="reported", problem="expected a list of tables: [[reported]]")
-    sections = {"site": Site, "compute": Compute, "workload": Workload, "objective": Objective}
-    sections |= {"money": Money, "sampling": Sampling}
-    _refuse_unknown(tables, set(sections), "scenario", known_text="sections")
-    missing = sorted(set(sections) - set(tables))
-    if missing:
-        raise InvalidScenario(path=missing[0], problem=f"the section [{missing[0]}] is missing")
-    scenario = Scenario(
-        **{name: _read_section(record, tables[name], name) for name, record in sections.items()},
-        reported=tuple(_read_section(Reported, row, f"reported[{n}]") for n, row in enumerate(reported)),
-        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
-    )
-    busiest_ratio = scenario.workload.load_ratio * scenario.workload.peak_ratio
-    if busiest_ratio > 1.0:
-        problem = f"the busiest hour would carry {busiest_ratio:.2f} of full load (load_ratio x peak_ratio)"
-        raise InvalidScenario(path="workload.peak_ratio", problem=problem)
-    return scenario
-
-
-def _refuse_unknown(table: Any, known: set[str], path: str, *, known_text: str = "keys") -> None:
-    if not isinstance(table, dict):
-        raise InvalidScenario(path=path, problem="expected a table")
-    unknown = sorted(set(table) - known)
-    if unknown:
-        choices = ", ".join(sorted(known))
-        raise InvalidScenario(path=f"{path}.{unknown[0]}", problem=f"unknown key; {known_text}: {choices}")
-
-
-def _read_section(record: type[R], table: Any, path: str) -> R:
-    fields = {f.name: f for f in dataclasses.fields(record)}  # type: ignore[arg-type]
-    _refuse_unknown(table, set(fields), path)
-    hints = typing.get_type_hints(record, include_extras=True)
-    values: dict[str, Any] = {}
-    for name, f in fields.items():
-        if name not in table:
-            if f.default is dataclasses.MISSING:
-                raise InvalidScenario(path=f"{path}.{name}", problem="this key is missing")
-            continue
-        hint, *limits = (
-            typing.get_args(hints[name]) if typing.get_origin(hints[name]) is Annotated else (hints[name],)
-        )
-        values[name] = _read_value(table[name], hint, f"{path}.{name}")
-        if limits:
-            _require_within(values[name], limits[0], f"{path}.{name}")
-    return record(**values)
-
-
-def _read_value(value: Any, hint: Any, path: str) -> Any:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if Spread in options:
-        return _read_spread(value, path)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if typing.get_origin(hint) is tuple:
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            raise InvalidScenario(path=path, problem=f"expected a list of names, found {value!r}")
-        return tuple(value)
-    if not isinstance(value, hint) or isinstance(value, bool):
-        kind = {float: "a number", int: "a whole number", str: "text in quotes"}[hint]
-        raise InvalidScenario(path=path, problem=f"expected {kind}, found {value!r}")
-    return value
-
-
-def _read_spread(value: Any, path: str) -> Spread:
-    if isinstance(value, dict):
-        _refuse_unknown(value, {"best", "low", "high"}, path)
-    limits = value if isinstance(value, dict) else {"best": value, "low": value, "high": value}
-    numbers = {name: limits.get(name) for name in ("best", "low", "high")}
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers.values()):
-        raise InvalidScenario(
-            path=path, problem=f"expected a number or {{ best, low, high }}, found {value!r}"
-        )
-    try:
-        return Spread(**{name: float(typing.cast("float", n)) for name, n in numbers.items()})
-    except ValueError as error:
-        raise InvalidScenario(path=path, problem=str(error)) from error
-
-
-def _require_within(value: Any, limits: Limits, path: str) -> None:
-    numbers = (value.low, value.high) if isinstance(value, Spread) else (value,)
-    for number in numbers:
-        if not limits.low <= number <= limits.high:
-            raise InvalidScenario(
-                path=path, problem=f"{number:g} is not between {limits.low:g} and {limits.high:g}"
-            )
+def load_shape(workload: Workload) -> npt.NDArray[np.float64]:
+    """Load over its mean of the year, shape (2, 24): working days and weekends, by hour of the day."""
+    if workload.day_shape is not None:
+        day = np.array(workload.day_shape, dtype=np.float64)
+        day /= day.mean()
+    else:
+        angle = 2.0 * np.pi * (np.arange(24) - workload.peak_hour) / 24.0
+        day = 1.0 + (workload.peak_ratio - 1.0) * np.cos(angle)
+    working = 7.0 / (5.0 + 2.0 * workload.weekend_ratio)
+    return np.stack([working * day, working * workload.weekend_ratio * day])

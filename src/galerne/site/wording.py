@@ -15,6 +15,7 @@ _FRENCH_MARKS = {ord(","): _THIN_NO_BREAK, ord("."): ","}
 _EXACT_BELOW = 1e6  # whole numbers below keep all their digits
 _PACKAGE = "galerne.site"
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"))
+_GREAT_PREFIXES = ((1e15, "P"), (1e12, "T"), *_PREFIXES[:4])
 _WORDS = ((1e12, "word_1e12"), (1e9, "word_1e9"), (1e6, "word_1e6"), (1.0, ""))
 _MONEY = ((1e9, "money_1e9"), (1e6, "money_1e6"), (1.0, ""))
 _CURRENCIES = {"EUR": "€", "USD": "$"}
@@ -24,7 +25,8 @@ _SCALES: Mapping[str, tuple[tuple[float, str], ...]] = {
     "g": ((1e9, "kt"), (1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg")),
     "L": ((1e3, "m³"), (1.0, "L"), (1e-3, "mL")),
     "tok/s": ((1e6, "Mtok/s"), (1.0, "tok/s")),
-    "B": tuple((scale, f"{prefix}B") for scale, prefix in _PREFIXES[:4]),
+    "B": tuple((scale, f"{prefix}B") for scale, prefix in _GREAT_PREFIXES),
+    "B/s": tuple((scale, f"{prefix}B/s") for scale, prefix in _GREAT_PREFIXES),
 }
 _GREAT_ENERGY_J = 1e9  # from here on, watt-hours read better than joules
 _GREAT = tuple((scale * KWH_J / 1e3, f"{prefix}Wh") for scale, prefix in ((1e12, "T"), *_PREFIXES[:3]))

@@ -1,0 +1,164 @@
+"""The rows of the catalogue that a scenario names, found and checked together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from galerne.catalog import (
+    AcceleratorSpec,
+    Catalog,
+    ClimatePlace,
+    CoolingPlant,
+    Fact,
+    PowerStage,
+    Row,
+    SystemSpec,
+    Table,
+    ZoneFactor,
+)
+from galerne.errors import InvalidScenario, UnknownId
+from galerne.site.capacity import CapacityPlan, EngineLimits, plan_capacity
+from galerne.site.climate import Weather, read_weather
+from galerne.site.electricity import Electricity, find_electricity
+from galerne.site.figures import FIGURES
+from galerne.site.scenario import Candidate, Scenario
+from galerne.site.series import Hourly
+
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """Catalogue rows that a scenario names, its weather and electricity, and how one system serves."""
+
+    system: SystemSpec
+    accelerator: AcceleratorSpec
+    place: ClimatePlace
+    zone: ZoneFactor
+    cooling: CoolingPlant
+    stages: tuple[PowerStage, ...]
+    build_cost: Fact
+    capacity: CapacityPlan
+    weather: Weather
+    electricity: Electricity
+    facts: Mapping[str, Fact]
+
+
+def find_parts(scenario: Scenario, catalog: Catalog, *, hourly: Hourly | None = None) -> Parts:
+    """The parts of a scenario.
+
+    Args:
+        scenario: what names them.
+        catalog: where they are.
+        hourly: the user's own hours, where there are any.
+
+    Raises:
+        InvalidScenario: a name that the catalogue does not know, or rows that do not go together.
+        Infeasible: no replica meets the objective.
+    """
+    site, compute = scenario.site, scenario.compute
+    hourly = hourly or Hourly()
+    system = _row(catalog.systems, compute.system, "compute.system")
+    model = _row(catalog.models, compute.model, "compute.model")
+    weight_format = _row(catalog.formats, compute.weight_format, "compute.weight_format")
+    place = _row(catalog.places, site.place, "site.place")
+    zone = _row(catalog.zones, site.zone, "site.zone")
+    build_cost = _build_cost(scenario.money.build_cost, place, catalog, path="money.build_cost")
+    tokens = scenario.workload.prompt_tokens + scenario.workload.output_tokens
+    if tokens > model.context_tokens:
+        problem = f"{tokens:.0f} tokens of prompt and answer exceed the {model.context_tokens} of {model.id}"
+        raise InvalidScenario(path="workload.prompt_tokens", problem=problem)
+    _check_reported(scenario, catalog)
+    week = scenario.workload.weekend_ratio != 1.0 or hourly.has_grid
+    weather = hourly.weather or read_weather(place, week=week)
+    cooling = _row(catalog.cooling_plants, site.cooling_plant, "site.cooling_plant")
+    stages = tuple(_row(catalog.power_stages, name, "site.power_stages") for name in site.power_stages)
+    return Parts(
+        system=system,
+        accelerator=catalog.accelerators[system.accelerator_id],
+        place=place,
+        zone=zone,
+        cooling=cooling,
+        stages=stages,
+        build_cost=build_cost,
+        capacity=plan_capacity(
+            catalog,
+            system,
+            model,
+            weight_format,
+            workload=scenario.workload,
+            objective=scenario.objective,
+            limits=engine_limits(catalog),
+        ),
+        weather=weather,
+        electricity=find_electricity(scenario.money, zone, catalog, hourly=hourly, weather=weather),
+        facts=catalog.facts.rows,
+    )
+
+
+def move_parts(parts: Parts, candidate: Candidate, *, scenario: Scenario, catalog: Catalog) -> Parts:
+    """The same site at another place: its climate, grid, price and build cost.
+
+    Prices are the zone's own industrial ones unless the candidate names another, so that all places are
+    compared on one basis.
+
+    Raises:
+        InvalidScenario: the place is not in the catalogue, or its zone has no price.
+    """
+    place = _row(catalog.places, candidate.place, "candidates.place")
+    zone = _row(catalog.zones, candidate.zone or place.zone_id, "candidates.zone")
+    money = dataclasses.replace(
+        scenario.money, electricity_eur_per_kwh=candidate.electricity_eur_per_kwh, electricity_parts=()
+    )
+    weather = read_weather(place, week=scenario.workload.weekend_ratio != 1.0)
+    return dataclasses.replace(
+        parts,
+        place=place,
+        zone=zone,
+        weather=weather,
+        build_cost=_build_cost(candidate.build_cost, place, catalog, path="candidates.build_cost"),
+        electricity=find_electricity(
+            money, zone, catalog, hourly=Hourly(), weather=weather, scope=f"@{place.id}"
+        ),
+    )
+
+
+def engine_limits(catalog: Catalog) -> EngineLimits:
+    """What engines allow themselves, by the catalogue."""
+    facts = catalog.facts
+    return EngineLimits(
+        usable_memory_ratio=facts["usable-memory-ratio"].value,
+        reserve_bytes=facts["engine-reserve-bytes"].value,
+        chunk_tokens=facts["prefill-chunk-tokens"].value,
+    )
+
+
+def _row(table: Table[R], row_id: str, path: str) -> R:
+    try:
+        return table[row_id]
+    except UnknownId as error:
+        raise InvalidScenario(path=path, problem=str(error)) from error
+
+
+def _build_cost(named: str | None, place: ClimatePlace, catalog: Catalog, *, path: str) -> Fact:
+    build_cost = _row(catalog.facts, named or place.build_cost_id, path)
+    if build_cost.unit != "USD/W":
+        problem = f"{build_cost.id} is in {build_cost.unit}; a build cost is in USD/W"
+        raise InvalidScenario(path=path, problem=problem)
+    return build_cost
+
+
+def _check_reported(scenario: Scenario, catalog: Catalog) -> None:
+    for number, reported in enumerate(scenario.reported):
+        if reported.figure not in FIGURES:
+            problem = f"there is no figure {reported.figure!r}; there are {', '.join(FIGURES)}"
+            raise InvalidScenario(path=f"reported[{number}].figure", problem=problem)
+        if reported.source not in catalog.sources:
+            problem = f"the source {reported.source!r} is not in the catalogue"
+            raise InvalidScenario(path=f"reported[{number}].source", problem=problem)
+        if reported.value == 0:
+            problem = "a reported figure of 0 compares to nothing"
+            raise InvalidScenario(path=f"reported[{number}].value", problem=problem)
