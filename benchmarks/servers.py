@@ -74,7 +74,7 @@ def bare_engine(context_tokens: int) -> Iterator[Server]:
         n_slots=N_SLOTS,
     )
     key = secrets.token_urlsafe()
-    told = LlamaEngine(settings)._child_settings(key)
+    told = LlamaEngine(settings)._child_settings(key, embeds=False)
     process = subprocess.Popen(
         [sys.executable, "-P", str(llama_child.__file__)],
         stdin=subprocess.PIPE,
