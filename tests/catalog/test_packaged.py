@@ -37,6 +37,7 @@ def cited_in_files() -> set[str]:
     files = [
         *package.rglob("*.py"),
         *(package / "catalog" / "data").rglob("*.csv"),
+        *(package / "catalog" / "data" / "validation").rglob("*.toml"),
         *(root / "examples").rglob("*.toml"),
         *(root / "validation").rglob("*.*"),
     ]

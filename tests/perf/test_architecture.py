@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from galerne.perf import active_parameter_count, kv_bytes_per_token, parameter_count, weights_bytes
-from galerne.perf.architecture import experts_touched
+from galerne.perf.architecture import experts_touched, kv_bytes
 from tests.perf.factories import BF16, MISTRAL_7B, MIXTRAL_8X7B, SMALL_4
 
 
@@ -29,3 +33,24 @@ def test_weights_fill_parameters_times_width():
 def test_one_token_touches_its_own_experts_and_a_large_batch_all():
     assert experts_touched(MIXTRAL_8X7B, 1.0) == pytest.approx(2.0)
     assert experts_touched(MIXTRAL_8X7B, 1000.0) == pytest.approx(8.0)
+
+
+@given(n_tokens=st.floats(min_value=0, max_value=1e6))
+def test_no_step_touches_more_experts_than_there_are_nor_than_its_tokens_choose(n_tokens):
+    for model in (MIXTRAL_8X7B, SMALL_4):
+        touched = experts_touched(model, n_tokens)
+        assert 0.0 <= touched <= model.n_experts
+        assert touched <= model.n_experts_per_token * max(n_tokens, 1.0) * (1 + 1e-9)
+
+
+def test_windowed_layers_keep_no_more_than_their_window():
+    windowed = replace(MISTRAL_7B, sliding_window=128, n_windowed_layers=16)
+    assert kv_bytes(windowed, 100.0) == kv_bytes(MISTRAL_7B, 100.0)
+    assert kv_bytes(windowed, 1128.0) - kv_bytes(windowed, 128.0) == 1000 * kv_bytes_per_token(windowed)
+    assert kv_bytes_per_token(windowed) == kv_bytes_per_token(MISTRAL_7B) / 2
+
+
+def test_experts_may_have_a_format_of_their_own():
+    half = replace(BF16, bytes_per_weight=1.0)
+    whole = weights_bytes(MIXTRAL_8X7B, BF16)
+    assert weights_bytes(MIXTRAL_8X7B, half) < weights_bytes(MIXTRAL_8X7B, BF16, half) < whole

@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galerne.perf import BatchShape, predict_step, step_weights, weights_bytes
-from tests.perf.factories import BF16, H100, LAPTOP, MISTRAL_7B, MIXTRAL_8X7B, NODE, plan
+from galerne.perf.step import LEAST_CAP_RATIO
+from galerne.perf.work import step_work
+from tests.perf.factories import (
+    BF16,
+    H100,
+    IDEAL,
+    LAPTOP,
+    MISTRAL_7B,
+    MIXTRAL_8X7B,
+    NODE,
+    SMALL_4,
+    plan,
+)
 
 batches = st.floats(min_value=1, max_value=1024)
 contexts = st.floats(min_value=0, max_value=100_000)
@@ -70,6 +82,75 @@ def test_a_machine_without_accelerators_computes_on_its_host():
     step = predict_step(plan(machine=LAPTOP), BatchShape(n_sequences=1.0))
     assert step.accelerator_j == 0.0
     assert step.host_j > LAPTOP.idle_w * step.duration_s
+
+
+def test_a_step_that_also_reads_prompts_takes_at_least_as_long():
+    decode = predict_step(plan(), BatchShape(n_sequences=32.0, context_tokens=1000.0))
+    mixed = predict_step(
+        plan(),
+        BatchShape(n_sequences=1.0, prompt_tokens=512.0, n_decoding=32.0, decoding_context_tokens=1000.0),
+    )
+    alone = predict_step(plan(), BatchShape(n_sequences=1.0, prompt_tokens=512.0))
+    assert decode.duration_s <= mixed.duration_s <= decode.duration_s + alone.duration_s
+
+
+@given(
+    n=st.floats(min_value=2, max_value=1024),
+    chunk_tokens=st.floats(min_value=1, max_value=8192),
+    context_tokens=contexts,
+)
+def test_reading_a_prompt_in_the_same_step_never_shortens_it(n, chunk_tokens, context_tokens):
+    decode = BatchShape(n_sequences=n, context_tokens=context_tokens)
+    mixed = BatchShape(
+        n_sequences=1.0, prompt_tokens=chunk_tokens, n_decoding=n, decoding_context_tokens=context_tokens
+    )
+    for shape in ({"tensor_parallel": 4}, {"data_parallel": 8}, {"pipeline_parallel": 2}):
+        layout = plan(MIXTRAL_8X7B, **shape)
+        assert predict_step(layout, mixed).duration_s >= predict_step(layout, decode).duration_s * (1 - 1e-12)
+
+
+def test_a_prompt_in_chunks_moves_the_weights_once_per_chunk():
+    whole = predict_step(plan(), BatchShape(n_sequences=1.0, prompt_tokens=2048.0))
+    chunks = [
+        predict_step(plan(), BatchShape(n_sequences=1.0, prompt_tokens=512.0, context_tokens=512.0 * i))
+        for i in range(4)
+    ]
+    assert sum(chunk.flop for chunk in chunks) == pytest.approx(whole.flop)
+    assert sum(chunk.moved_bytes for chunk in chunks) > 3.9 * whole.moved_bytes
+
+
+@given(n=st.integers(min_value=8, max_value=512), context_tokens=contexts)
+def test_the_work_of_a_model_does_not_depend_on_how_it_is_divided(n, context_tokens):
+    batch = BatchShape(n_sequences=float(n), context_tokens=context_tokens)
+    one = predict_step(plan(), batch)
+    for shape in ({"tensor_parallel": 8}, {"pipeline_parallel": 4}, {"data_parallel": 4}):
+        assert predict_step(plan(**shape), batch).flop == pytest.approx(one.flop)
+    assert predict_step(plan(tensor_parallel=8), batch).moved_bytes == pytest.approx(one.moved_bytes)
+
+
+def test_latent_keys_are_copied_on_every_device_of_a_group():
+    batch = BatchShape(n_sequences=64.0, context_tokens=10_000.0)
+    one, eight = (step_work(plan(SMALL_4, tensor_parallel=n), batch) for n in (1, 8))
+    assert eight.kv_bytes == pytest.approx(8 * one.kv_bytes)
+
+
+def test_four_bits_on_experts_alone_leave_the_dense_weights_as_they_were():
+    four_bits = replace(BF16, id="four", bytes_per_weight=0.5)
+    batch = BatchShape(n_sequences=16.0)
+    plain, mixed = (step_work(plan(SMALL_4, expert_format=f), batch) for f in (None, four_bits))
+    assert mixed.expert_bytes == pytest.approx(plain.expert_bytes / 4)
+    assert mixed.weight_bytes == plain.weight_bytes
+
+
+@given(n=batches, share=st.floats(min_value=0.3, max_value=1.0), context_tokens=contexts)
+def test_a_power_cap_slows_a_step_and_is_kept(n, share, context_tokens):
+    batch = BatchShape(n_sequences=n, context_tokens=context_tokens)
+    cap_w = share * H100.power_limit_w
+    free, capped = predict_step(plan(), batch), predict_step(plan(power_cap_w=cap_w), batch)
+    assert capped.duration_s >= free.duration_s * (1 - 1e-12)
+    base_w = IDEAL.base_power_ratio * H100.power_limit_w
+    least_w = base_w + LEAST_CAP_RATIO * H100.power_limit_w
+    assert capped.accelerator_j / capped.duration_s <= max(cap_w, least_w) * (1 + 1e-9)
 
 
 def test_weights_rebuild_the_energy_of_a_step():

@@ -151,6 +151,14 @@ def doctor(json_output: Json = False) -> None:
     go(as_json=json_output)
 
 
+@app.command()
+def validate(json_output: Json = False) -> None:
+    """Published figures beside ours, each with its ratio and a verdict; where we miss, it says why."""
+    from galerne.cli.commands.validate import validate as go
+
+    go(as_json=json_output)
+
+
 @site_app.command("plan")
 def site_plan(
     scenario: Annotated[Path, typer.Argument(help="TOML scenario, such as examples/essonne.toml.")],

@@ -14,7 +14,7 @@ from galerne.perf.architecture import (
 )
 from galerne.perf.fit import device_memory_bytes, fit_plan, serving_plan
 from galerne.perf.records import BatchShape, Fit, ServingPlan, StepCost, StepWeights
-from galerne.perf.steady import SteadyLoad, steady_terms, token_interval_s
+from galerne.perf.steady import SteadyCost, SteadyLoad, steady_cost, steady_terms, token_interval_s
 from galerne.perf.step import predict_step, step_weights
 from galerne.perf.terms import roofline
 
@@ -23,6 +23,7 @@ __all__ = [
     "BatchShape",
     "Fit",
     "ServingPlan",
+    "SteadyCost",
     "SteadyLoad",
     "StepCost",
     "StepWeights",
@@ -36,6 +37,7 @@ __all__ = [
     "predict_step",
     "roofline",
     "serving_plan",
+    "steady_cost",
     "steady_terms",
     "step_weights",
     "token_interval_s",

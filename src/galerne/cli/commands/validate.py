@@ -1,0 +1,82 @@
+"""``galerne validate``: published figures beside ours, losses included."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from galerne.catalog import Catalog
+from galerne.cli.screen import make_console, plain_table, print_json
+from galerne.cli.settings import read_settings
+from galerne.language import Language, phrases
+from galerne.perf.cases import Outcome
+from galerne.site.validate import published_cases
+from galerne.site.validate import validate as validate_cases
+
+STYLES = {"within": "green", "known gap": "yellow", "outside": "red"}
+
+
+def validate(*, as_json: bool) -> None:
+    """Compute every published case and print it beside what was published."""
+    settings = read_settings(os.environ)
+    catalog = Catalog(settings.catalog_folder)
+    outcomes = validate_cases(catalog, published_cases(catalog))
+    if as_json:
+        print_json([_document(outcome) for outcome in outcomes])
+        return
+    _print(outcomes, catalog, language=settings.language)
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    return {
+        **asdict(outcome.case),
+        "ours": outcome.ours,
+        "ratio": outcome.ratio,
+        "verdict": outcome.verdict,
+        "method": "modelled",
+    }
+
+
+def _print(outcomes: Sequence[Outcome], catalog: Catalog, *, language: Language) -> None:
+    words, console = phrases("galerne.cli", language), make_console()
+    table = plain_table(
+        *(
+            words[key]
+            for key in ("case", "published_figure", "ours", "unit", "ratio", "tolerance", "verdict")
+        ),
+        title=words["validate_title"],
+    )
+    table.columns[0].overflow = "fold"
+    for name in (3, 6):
+        table.columns[name].justify = "left"
+    for outcome in outcomes:
+        case = outcome.case
+        table.add_row(
+            case.name,
+            f"{case.expected:,.4g}",
+            f"{outcome.ours:,.4g}",
+            case.unit,
+            f"{outcome.ratio:.2f}",
+            f"{case.tolerance_ratio:.0%}",
+            words[f"verdict_{outcome.verdict.replace(' ', '_')}"],
+            style=STYLES[outcome.verdict] if outcome.verdict != "within" else "",
+        )
+    console.print(table)
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    console.print(
+        words["validate_summary"].format(
+            n=len(outcomes), within=counts["within"], gaps=counts["known gap"], outside=counts["outside"]
+        )
+    )
+    reasons: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "known gap":
+            reasons.setdefault(outcome.case.known_gap, []).append(outcome.case.name)
+    for reason, names in reasons.items():
+        console.print(f"{reason} ({len(names)})", style="dim", markup=False)
+    for key in sorted({outcome.case.source for outcome in outcomes}):
+        source = catalog.sources[key]
+        console.print(f"{key}: {source.title}. {source.url}", style="dim", markup=False)
