@@ -28,7 +28,9 @@ def failures_page() -> str:
         table(("Failure", "`galerne_code`", "`code`", "HTTP", "Again", "Exit code"), map(_row, leaves())),
         "Two failures choose their status by their facts: what an engine refused because of the request "
         "(`engine_refused` with a 4xx) is 400, and `unknown_route` is 405 where the path answers other "
-        "methods. A mistake of Galerne's own is `internal_error`, 500, with an id to find it in the log.",
+        "methods. What the API refused a command (`answer_refused`) leaves it with 4 where trying again may "
+        "help (429, 503), 2 for any other 4xx, else 1. A mistake of Galerne's own is `internal_error`, 500, "
+        "with an id to find it in the log.",
         "## Facts and advice",
         *(_leaf(leaf) for leaf in leaves()),
     )
@@ -48,8 +50,16 @@ def _row(leaf: type[GalerneError]) -> tuple[str, ...]:
         code(problem.code or leaf.code),
         _status(problem),
         "yes" if problem.retry else "",
-        str(exit_code_of(leaf.__new__(leaf))),
+        _exit_code(leaf),
     )
+
+
+def _exit_code(leaf: type[GalerneError]) -> str:
+    """The exit code of a class; one that needs the facts of the failure cannot be told without any."""
+    try:
+        return str(exit_code_of(leaf.__new__(leaf)))
+    except AttributeError:
+        return "by status"
 
 
 def _status(problem: Problem) -> str:
