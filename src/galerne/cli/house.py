@@ -28,7 +28,6 @@ from galerne.machine.meter import Meter, ModelledMeter, choose_meter
 from galerne.machine.probe import probe_machine
 from galerne.models import BUILTIN_MODEL_ID, library
 from galerne.perf import Fit, advise
-from galerne.site import plan_site, plan_to_json, read_scenario
 from galerne.storage import sqlite_url
 
 
@@ -214,6 +213,8 @@ def _make_services(
         return advise(catalog, powered.machine, free_bytes=free_memory_bytes()).fits
 
     def plan(scenario: str) -> Mapping[str, Any]:
+        from galerne.site import plan_site, plan_to_json, read_scenario  # a tenth of a second, when asked for
+
         return plan_to_json(plan_site(read_scenario(scenario), catalog=catalog))
 
     return Services(
