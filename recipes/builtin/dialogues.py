@@ -12,9 +12,9 @@ from recipes.builtin.grammar import Grammar
 WEIGHTS: Final = {
     "oos_general": 14.0,
     "oos_code": 4.0,
-    "oos_math": 4.0,
+    "oos_math": 5.0,
     "oos_translation": 3.0,
-    "oos_writing": 4.0,
+    "oos_writing": 5.0,
     "oos_news": 4.0,
     "oos_image": 1.5,
     "oos_instructions": 2.0,
@@ -22,6 +22,16 @@ WEIGHTS: Final = {
     "unclear": 3.5,
     "unknown_cmd": 2.0,
     "smalltalk": 2.0,
+    "greeting": 4.0,
+    "thanks": 4.0,
+    "goodbye": 3.0,
+    "how_are_you": 2.0,
+    "identity": 3.0,
+    "not_other": 4.0,
+    "maker": 2.0,
+    "human": 2.0,
+    "capabilities": 4.0,
+    "galerne_what": 3.0,
     "other_model": 1.5,
     "rec_tight": 1.3,
     "rec_3b": 1.3,
@@ -34,7 +44,7 @@ TURNS: Final = (1,) * 44 + (2,) * 4 + (3, 4)
 SYSTEM_RATIO: Final = 0.1
 SAME_LANGUAGE_RATIO: Final = 0.85
 SWITCH_RATIO: Final = 0.15
-NEUTRAL_RATIO: Final = 0.05
+NEUTRAL_RATIO: Final = 0.08
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ OTHER_RATE: Final = 2e-3
 LAST_RATE_RATIO: Final = 0.02
 DECAY_FROM: Final = 0.3  # share of the training after which the rate goes down
 CHECKPOINT_STEPS: Final = 150
+FURTHER_RATE_RATIO: Final = 0.4
 CLIP_NORM: Final = 1.0
 # Once answers are known by heart, most steps need only their beginning: it carries the decision.
 SHORT_ANSWER_TOKENS: Final = 12
@@ -101,9 +102,10 @@ def train(
     model = load_model(start) if start else new_model()
     optimizers = make_optimizers(model)
     batches = make_batches(tokenizer_path, is_new=start is None)
+    highest = FURTHER_RATE_RATIO if start else 1.0
     started_at, report = time.monotonic(), TrainingReport()
     while report.progress(steps, limit_s) < 1:
-        set_rates(optimizers, rate_ratio(report.steps, report.progress(steps, limit_s)))
+        set_rates(optimizers, highest * rate_ratio(report.steps, report.progress(steps, limit_s)))
         ids, labels = next(batches)
         loss = take_step(model, optimizers, ids, labels)
         report.add(ids, loss, duration_s=time.monotonic() - started_at)
@@ -168,7 +170,7 @@ def make_batches(tokenizer_path: Path, *, is_new: bool) -> Iterator[tuple[torch.
     """Batch dialogues of like length, without end."""
     tokenizer = Tokenizer.from_file(str(tokenizer_path))
     rng = random.Random(shape.SEED + 1)
-    dialogues = Writer(shape.SEED + (2 if is_new else 3)).dialogues()
+    dialogues = Writer(shape.SEED + (2 if is_new else 4)).dialogues()
     n_batches = 0 if is_new else SHORT_ANSWERS_FROM_STEP
     while True:
         chunk = itertools.islice(dialogues, CHUNK_DIALOGUES)
