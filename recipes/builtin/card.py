@@ -11,7 +11,7 @@ def write_card(folder: Path, path: Path, verdicts: list[evaluate.Verdict]) -> No
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     scores = evaluate.summary(verdicts)
     numbers = training | scores
-    numbers |= {name: f"{100 * value:.0f} %" for name, value in scores.items() if name.endswith("_ratio")}
+    numbers |= {name: f"{100 * value:.1f} %" for name, value in scores.items() if name.endswith("_ratio")}
     page = (shape.TEXT_FOLDER / "model_card.md").read_text(encoding="utf-8")
     filled = page.format(
         **numbers,
