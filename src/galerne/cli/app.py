@@ -71,7 +71,7 @@ def serve(
     model: Annotated[str | None, typer.Option(help="Model to serve.")] = None,
     simulate: Annotated[
         str | None,
-        typer.Option(help="Serve a simulated engine on this catalogue system, such as hgx-h100, instead."),
+        typer.Option(help="Serve a simulated engine on this catalogue system, such as dgx-h100, instead."),
     ] = None,
 ) -> None:
     """Start the daemon: the API for your programs and the page for you."""
@@ -169,6 +169,33 @@ def site_plan(
     from galerne.cli.commands.site import plan as go
 
     go(scenario=scenario, report=report, as_json=json_output)
+
+
+@site_app.command("compare")
+def site_compare(
+    scenario: Annotated[Path, typer.Argument(help="TOML scenario; only its place is exchanged.")],
+    places: Annotated[str, typer.Option(help="Ids of places, with commas; `all` for every one.")] = "all",
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(help="cost, carbon, water or energy; several make a Pareto front."),
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Rank places for one scenario: why, which are equal, and at which assumption the ranking turns."""
+    from galerne.cli.commands.site import compare as go
+
+    go(scenario=scenario, places=places, objectives=tuple(objective or ("cost",)), as_json=json_output)
+
+
+@site_app.command("show")
+def site_show(
+    place: Annotated[str, typer.Argument(help="Id of a place; without one, the places.")] = "",
+    json_output: Json = False,
+) -> None:
+    """A place: climate, hours of free cooling, grid, price, build cost."""
+    from galerne.cli.commands.site import show as go
+
+    go(place=place, as_json=json_output)
 
 
 @catalog_app.command("list")

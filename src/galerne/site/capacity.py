@@ -8,6 +8,7 @@ from ``perf.predict_step``.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,17 +17,11 @@ import numpy.typing as npt
 
 from galerne.catalog import Catalog, HostSpec, Machine, ModelSpec, SystemSpec, WeightFormat
 from galerne.errors import Infeasible
-from galerne.perf import (
-    BatchShape,
-    ServingPlan,
-    kv_bytes_per_token,
-    predict_step,
-    serving_plan,
-    weights_bytes,
-)
+from galerne.perf import BatchShape, ServingPlan, device_memory_bytes, predict_step, serving_plan
 from galerne.site.scenario import Objective, Workload
 from galerne.units import Numeric
 
+_MOST_TENSOR = 8  # beyond, the sums of a layer cost more than they save
 Floats = npt.NDArray[np.float64]
 
 
@@ -73,7 +68,8 @@ class CapacityPlan:
     """How one system serves.
 
     Attributes:
-        tensor_parallel: accelerators of a replica.
+        tensor_parallel: accelerators that share a layer.
+        n_devices: accelerators of a replica.
         n_replicas: replicas of a system.
         n_sequences: sequences of a replica at full load.
         output_tokens_per_s: of the system at full load.
@@ -86,6 +82,7 @@ class CapacityPlan:
 
     plan: ServingPlan
     tensor_parallel: int
+    n_devices: int
     n_replicas: int
     n_sequences: float
     token_interval_s: float
@@ -118,23 +115,34 @@ def plan_capacity(
     Raises:
         Infeasible: the weights fit no replica, or no replica is fast enough; names what binds.
     """
-    machine = _machine(catalog, system)
-    sizes = [_replica(catalog, machine, model, weight_format, size, workload) for size in _sizes(system)]
+    machine = system_machine(catalog, system)
+    context_tokens = round(workload.prompt_tokens + workload.output_tokens)
+    layouts = list(
+        replica_layouts(
+            catalog,
+            model,
+            weight_format,
+            machine,
+            context_tokens=context_tokens,
+            most_tensor_parallel=_MOST_TENSOR,
+        )
+    )
     fitting = [
         (plan, most)
-        for plan in sizes
-        if (most := _most_sequences(plan, workload=workload, limits=limits)) >= 1
+        for plan in layouts
+        if (most := most_sequences(plan, workload=workload, limits=limits)) >= 1
     ]
     if not fitting:
-        largest = sizes[-1]
+        roomiest = min(layouts, key=lambda plan: device_memory_bytes(_with_sequences(plan, 1)))
         raise Infeasible(
             binding_constraint="accelerator memory of one system",
-            needed=weights_bytes(model, weight_format),
-            available=_free_bytes(largest, limits=limits) + weights_bytes(model, weight_format),
+            needed=device_memory_bytes(_with_sequences(roomiest, 1)) * roomiest.n_devices,
+            available=_usable_bytes(roomiest, limits=limits) * roomiest.n_devices,
             unit="bytes",
         )
     tried = [
-        (plan, steady_steps(plan, _batches(most), workload=workload, limits=limits)) for plan, most in fitting
+        (plan, steady_steps(plan, batch_sizes(most), workload=workload, limits=limits))
+        for plan, most in fitting
     ]
     _require_reachable([steps for _, steps in tried], objective)
     best = max(
@@ -205,7 +213,7 @@ def systems_within(power_w: Numeric, *, system_w: Numeric) -> Numeric:
     return float(count) if count.ndim == 0 else count
 
 
-def _machine(catalog: Catalog, system: SystemSpec) -> Machine:
+def system_machine(catalog: Catalog, system: SystemSpec) -> Machine:
     """The system as the shared model sees it; its processors do not matter to a plan on accelerators."""
     host: HostSpec = catalog.hosts["any"]
     device = catalog.accelerators[system.accelerator_id]
@@ -221,52 +229,73 @@ def _machine(catalog: Catalog, system: SystemSpec) -> Machine:
     )
 
 
-def _sizes(system: SystemSpec) -> Iterator[int]:
-    size = 1
-    while size <= system.n_accelerators:
-        yield size
-        size *= 2
-    if size // 2 != system.n_accelerators:
-        yield system.n_accelerators
-
-
-def _replica(
+def replica_layouts(
     catalog: Catalog,
-    machine: Machine,
     model: ModelSpec,
     weight_format: WeightFormat,
-    tensor_parallel: int,
-    workload: Workload,
-) -> ServingPlan:
-    return serving_plan(
-        catalog,
-        model,
-        weight_format,
-        machine,
-        context_tokens=round(workload.prompt_tokens + workload.output_tokens),
-        tensor_parallel=tensor_parallel,
-    )
+    machine: Machine,
+    *,
+    context_tokens: int,
+    most_tensor_parallel: int,
+    stages: tuple[int, ...] = (1,),
+    engine: str = "vllm",
+) -> Iterator[ServingPlan]:
+    """Ways to divide a replica over accelerators of one machine.
+
+    Args:
+        catalog: where calibrations are.
+        model: what is divided; copies of the attention only help where experts are shared.
+        weight_format: of the weights.
+        machine: one system.
+        context_tokens: of one sequence.
+        most_tensor_parallel: accelerators that may share a layer.
+        stages: numbers of pipeline stages to try.
+        engine: whose calibration.
+    """
+    n_accelerators = len(machine.accelerators)
+    plan = serving_plan(catalog, model, weight_format, machine, context_tokens=context_tokens, engine=engine)
+    for n_devices in _sizes(n_accelerators):
+        for n_stages in stages:
+            for tensor_parallel in _sizes(min(n_devices, most_tensor_parallel)):
+                data_parallel, left = divmod(n_devices, tensor_parallel * n_stages)
+                if left or not data_parallel or (data_parallel > 1 and not model.n_experts):
+                    continue
+                yield dataclasses.replace(
+                    plan,
+                    tensor_parallel=tensor_parallel,
+                    pipeline_parallel=n_stages,
+                    data_parallel=data_parallel,
+                )
 
 
-def _free_bytes(plan: ServingPlan, *, limits: EngineLimits) -> float:
-    """Memory left to keys and values."""
-    device_bytes = (
-        plan.machine.accelerators[0].memory_bytes * limits.usable_memory_ratio - limits.reserve_bytes
-    )
-    return device_bytes * plan.tensor_parallel - weights_bytes(plan.model, plan.format)
+def _sizes(most: int) -> list[int]:
+    """Powers of two, and the whole."""
+    sizes = [2**power for power in range(most.bit_length()) if 2**power <= most]
+    return sizes if sizes[-1] == most else [*sizes, most]
 
 
-def _most_sequences(plan: ServingPlan, *, workload: Workload, limits: EngineLimits) -> int:
+def _usable_bytes(plan: ServingPlan, *, limits: EngineLimits) -> float:
+    """Memory of a device that weights and context may fill."""
+    device = plan.machine.accelerators[0]
+    return device.memory_bytes * limits.usable_memory_ratio - limits.reserve_bytes
+
+
+def _with_sequences(plan: ServingPlan, n_sequences: int) -> ServingPlan:
+    return dataclasses.replace(plan, max_sequences=n_sequences)
+
+
+def most_sequences(plan: ServingPlan, *, workload: Workload, limits: EngineLimits) -> int:
     """Sequences whose context fits the memory and whose tokens and prompts fit the engine's steps."""
-    per_token_bytes = kv_bytes_per_token(plan.model, kv_bytes_per_value=plan.kv_bytes_per_value)
-    tokens = workload.prompt_tokens + workload.output_tokens
-    fitting = int(max(0.0, _free_bytes(plan, limits=limits)) / (per_token_bytes * tokens))
+    empty_bytes = device_memory_bytes(_with_sequences(plan, 0))
+    each_bytes = device_memory_bytes(_with_sequences(plan, 1)) - empty_bytes
+    fitting = int(max(0.0, _usable_bytes(plan, limits=limits) - empty_bytes) / each_bytes)
     fresh_tokens = workload.prompt_tokens * (1.0 - workload.cached_ratio)
     step_tokens = 1.0 + fresh_tokens / workload.output_tokens
-    return min(fitting, int(limits.chunk_tokens / step_tokens))
+    return min(fitting, int(limits.chunk_tokens * plan.data_parallel / step_tokens))
 
 
-def _batches(most: int) -> Floats:
+def batch_sizes(most: int) -> Floats:
+    """Batch sizes to try, from one to the most, evenly on a logarithmic scale."""
     return np.unique(np.round(np.geomspace(1.0, most, 160)))
 
 
@@ -285,7 +314,7 @@ def _at_objective(
     good = (steps.token_interval_s <= objective.token_interval_s) & (
         steps.first_token_s <= objective.first_token_s
     )
-    n_replicas = system.n_accelerators // plan.tensor_parallel
+    n_replicas = system.n_accelerators // plan.n_devices
     tokens_per_s = np.where(good, steps.output_tokens_per_s * n_replicas, 0.0)
     index = int(np.argmax(tokens_per_s))
     return float(tokens_per_s[index]), plan, steps, index
@@ -294,16 +323,17 @@ def _at_objective(
 def _capacity(
     plan: ServingPlan, steps: Steps, index: int, *, system: SystemSpec, workload: Workload
 ) -> CapacityPlan:
-    n_replicas = system.n_accelerators // plan.tensor_parallel
+    n_replicas = system.n_accelerators // plan.n_devices
     output_tokens_per_s = float(steps.output_tokens_per_s[index]) * n_replicas
     fresh_tokens = workload.prompt_tokens * (1.0 - workload.cached_ratio)
     device = plan.machine.accelerators[0]
-    spare_w = (system.n_accelerators - n_replicas * plan.tensor_parallel) * device.idle_w
+    spare_w = (system.n_accelerators - n_replicas * plan.n_devices) * device.idle_w
     idle_w = system.n_accelerators * device.idle_w
     levels = slice(0, index + 1)
     return CapacityPlan(
         plan=plan,
         tensor_parallel=plan.tensor_parallel,
+        n_devices=plan.n_devices,
         n_replicas=n_replicas,
         n_sequences=float(steps.n_sequences[index]),
         token_interval_s=float(steps.token_interval_s[index]),

@@ -252,7 +252,11 @@ def _tokens(
 def _investment(parts: Parts, world: World, sizing: Sizing) -> Investment:
     eur = _eur(parts, world)
     systems_eur = sizing.n_systems * world.row(parts.system).price_usd * eur
-    build_usd_per_w = world.fact(parts.build_cost) * (1.0 + _fact(parts, world, "ai-build-premium"))
+    build_usd_per_w = (
+        world.fact(parts.build_cost)
+        * world.fact(parts.facts["build-cost-spread"], scope=parts.build_cost.id)
+        * (1.0 + _fact(parts, world, "ai-build-premium"))
+    )
     return Investment(
         systems_eur=systems_eur,
         network_eur=systems_eur * _fact(parts, world, "network-storage-cost-ratio"),
@@ -299,6 +303,7 @@ def _serve_numbers(parts: Parts, sizing: Sizing, tokens: TokenShare, slowness: N
     capacity = parts.capacity
     tokens_per_s = capacity.output_tokens_per_s / slowness
     return {
+        "n_devices": float(capacity.n_devices),
         "tensor_parallel": float(capacity.tensor_parallel),
         "n_sequences": capacity.n_sequences,
         "first_token_s": capacity.first_token_s * slowness,

@@ -69,6 +69,9 @@ FIGURES: Mapping[str, FigureKind] = {
     "client_bytes_per_s": FigureKind(
         section="build", unit="B/s", method="modelled", rests_on=(*_RUN, "wire")
     ),
+    "n_devices": FigureKind(
+        section="serve", unit="1", method="modelled", rests_on=("perf", "engine", "scenario")
+    ),
     "tensor_parallel": FigureKind(
         section="serve", unit="1", method="modelled", rests_on=("perf", "engine", "scenario")
     ),

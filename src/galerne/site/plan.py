@@ -48,6 +48,7 @@ FACTS_USED = (
     "prefill-chunk-tokens",
     "zone-intensity-spread",
     "eur-per-usd-2026-08",
+    "build-cost-spread",
     "ai-build-premium",
     "network-storage-cost-ratio",
     "facility-running-cost",

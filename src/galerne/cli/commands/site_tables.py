@@ -1,0 +1,157 @@
+"""Tables of ``galerne site`` for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich.table import Table
+
+from galerne.cli.screen import plain_table
+from galerne.language import Language, phrases
+from galerne.site import OBJECTIVES, PlaceProfile, SiteComparison, SitePlan, name_input
+from galerne.site.figures import FIGURES
+from galerne.site.wording import Wording, wording_in
+from galerne.units import HOUR_S
+
+SWINGS_SHOWN = 8
+_WHY_SHOWN = 2
+_SMALL_RATIO = 0.02  # of a difference: what makes less is not named
+
+
+def swing_table(plan: SitePlan, *, language: Language) -> Table:
+    """What matters most to a million written tokens."""
+    wording = wording_in(language)
+    say = wording.phrases
+    table = plain_table(
+        say["column_input"],
+        say["column_between"],
+        say["column_eur"],
+        say["column_grams"],
+        title=say["chapter_tornado"],
+    )
+    for swing in plan.tornado[:SWINGS_SHOWN]:
+        table.add_row(
+            name_input(swing.name, wording),
+            wording.between(swing.low, swing.high, "1", best=swing.best),
+            wording.between(swing.low_eur, swing.high_eur, "EUR", best=swing.high_eur),
+            wording.between(swing.low_co2_g, swing.high_co2_g, "g", best=swing.high_co2_g),
+        )
+    return table
+
+
+def comparison_table(comparison: SiteComparison, *, language: Language) -> Table:
+    """Places in order, each with what makes it differ from the first."""
+    words, wording = phrases("galerne.cli", language), wording_in(language)
+    first = comparison.objectives[0]
+    others = comparison.objectives[1:]
+    unit = FIGURES[OBJECTIVES[first]].unit
+    table = plain_table(
+        words["rank"],
+        words["place"],
+        words[f"objective_{first}"].split(" ")[0],
+        words["beyond_first"],
+        words["because"],
+        *(words[f"objective_{name}"].split(" ")[0] for name in others),
+        *([words["on_front"]] if others else []),
+        title=words["compare_title"].format(
+            name=comparison.scenario.site.name,
+            n=len(comparison.places),
+            objective=words[f"objective_{first}"],
+        ),
+    )
+    for column in (1, 4):
+        table.columns[column].justify = "left"
+        table.columns[column].no_wrap = False
+    for place in comparison.places:
+        figure = place.figures[OBJECTIVES[first]]
+        beyond = wording.quantity(place.beyond_first.value, unit) if place.beyond_first.value else ""
+        table.add_row(
+            str(place.rank),
+            f"{place.name} ({place.zone_id})",
+            wording.quantity(figure.value, unit),
+            beyond,
+            _why(place.why, unit, wording, language),
+            *(
+                wording.quantity(place.figures[OBJECTIVES[name]].value, FIGURES[OBJECTIVES[name]].unit)
+                for name in others
+            ),
+            *(["•" if place.on_front else ""] if others else []),
+            style="bold" if place.rank == 1 else "",
+        )
+    return table
+
+
+def _why(why: Mapping[str, float], unit: str, wording: Wording, language: Language) -> str:
+    """The parts of a difference that matter, the largest first."""
+    words = phrases("galerne.cli", language)
+    parts = dict(why)
+    whole = sum(abs(value) for value in parts.values())
+    ordered = sorted(parts, key=lambda lever: abs(parts[lever]), reverse=True)
+    shown = [lever for lever in ordered[:_WHY_SHOWN] if whole and abs(parts[lever]) > _SMALL_RATIO * whole]
+    signed = {lever: "+" if parts[lever] > 0 else "−" for lever in shown}
+    return ", ".join(
+        f"{words[f'lever_{lever}']} {signed[lever]}{wording.quantity(abs(parts[lever]), unit)}"
+        for lever in shown
+    )
+
+
+def comparison_lines(comparison: SiteComparison, *, language: Language) -> Iterator[str]:
+    """What to know beside the table: ties, basis, front, and where the ranking turns."""
+    words, wording = phrases("galerne.cli", language), wording_in(language)
+    names = {place.place_id: place.name for place in comparison.places}
+    yield words["compare_equal"]
+    yield words["compare_basis"]
+    if len(comparison.objectives) > 1:
+        yield words["compare_front"].format(
+            objectives=", ".join(words[f"objective_{name}"] for name in comparison.objectives),
+            places=", ".join(place.name for place in comparison.places if place.on_front),
+        )
+    if comparison.flips:
+        yield words["compare_flips"]
+        for flip in comparison.flips[:SWINGS_SHOWN]:
+            yield words["compare_flip"].format(
+                input=name_input(flip.name, wording),
+                at=wording.number(flip.at),
+                best=wording.number(flip.best),
+                low=wording.number(flip.low),
+                high=wording.number(flip.high),
+                place=names[flip.then],
+            )
+    elif len(comparison.places) > 1:
+        yield words["compare_no_flip"]
+    for place, reason in comparison.left_out.items():
+        yield words["compare_left_out"].format(place=place, reason=reason)
+
+
+def place_table(profile: PlaceProfile, *, language: Language) -> Table:
+    """A place: climate, free cooling, grid, building."""
+    words, wording = phrases("galerne.cli", language), wording_in(language)
+    table = plain_table(
+        "", "", title=words["place_title"].format(name=profile.place.name, zone=profile.zone.name)
+    )
+    table.show_header = False
+
+    def degrees(*values_c: float) -> str:
+        return ", ".join(f"{wording.number(round(value, 1))} °C" for value in values_c)
+
+    def hours(time_s: float) -> str:
+        return words["hours_a_year"].format(hours=wording.number(round(time_s / HOUR_S), digits=4))
+
+    zone = profile.zone
+    table.add_row(words["place_climate"], degrees(profile.mean_dry_bulb_c, profile.mean_wet_bulb_c))
+    table.add_row(words["place_design"], degrees(profile.design_dry_bulb_c, profile.design_wet_bulb_c))
+    months = " ".join(wording.number(round(value)) for value in profile.monthly_dry_bulb_c)
+    table.add_row(words["place_months"], f"{months} °C")
+    for supply_c, time_s in profile.free_cooling_s.items():
+        table.add_row(words["place_free"].format(supply=f"{supply_c:g}"), hours(time_s))
+    table.add_row(words["place_air"], hours(profile.direct_air_s))
+    table.add_row(words["place_carbon"], wording.quantity(zone.g_per_kwh, "g/kWh"))
+    if profile.direct_g_per_kwh is not None:
+        table.add_row(words["place_direct"], wording.quantity(profile.direct_g_per_kwh, "g/kWh"))
+    table.add_row(words["place_water"], wording.quantity(zone.l_per_kwh, "L/kWh"))
+    price = zone.eur_per_kwh
+    table.add_row(
+        words["place_price"], words["unknown"] if price is None else wording.quantity(price, "EUR/kWh")
+    )
+    table.add_row(words["place_build"], f"{wording.number(profile.build_usd_per_w)} $/W")
+    return table
