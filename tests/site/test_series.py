@@ -97,7 +97,7 @@ def test_a_leap_day_is_left_out(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InvalidScenario, match="weather.csv"):
+    with pytest.raises(InvalidScenario, match=r"weather\.csv"):
         read_hourly(Series(weather="weather.csv"), folder=tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_an_epw_file_is_weather(tmp_path):
 
 def test_a_missing_value_of_an_epw_file_names_its_row(tmp_path):
     (tmp_path / "site.epw").write_text(epw(dry="99.9"), encoding="utf-8")
-    with pytest.raises(InvalidScenario, match="site.epw:9"):
+    with pytest.raises(InvalidScenario, match=r"site\.epw:9"):
         read_hourly(Series(weather="site.epw"), folder=tmp_path)
 
 

@@ -6,6 +6,7 @@ Front door: ``read_scenario`` and ``read_hourly``, ``plan_site``, then ``plan_to
 """
 
 from galerne.site.compare import OBJECTIVES, SiteComparison, compare_sites, comparison_to_json
+from galerne.site.configure import ConfigurationSearch, search_configurations, search_to_json
 from galerne.site.export import plan_to_json
 from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure
@@ -13,6 +14,7 @@ from galerne.site.place import PlaceProfile, profile_place, profile_to_json
 from galerne.site.plan import Comparison, SitePlan, plan_site
 from galerne.site.reading import read_scenario
 from galerne.site.scenario import Scenario
+from galerne.site.schema import scenario_schema
 from galerne.site.series import Hourly, read_hourly
 from galerne.site.summary import SummaryLine, summarise_plan
 from galerne.site.tornado import name_input
@@ -20,6 +22,7 @@ from galerne.site.tornado import name_input
 __all__ = [
     "OBJECTIVES",
     "Comparison",
+    "ConfigurationSearch",
     "FacilityHour",
     "Figure",
     "Hourly",
@@ -37,5 +40,8 @@ __all__ = [
     "profile_to_json",
     "read_hourly",
     "read_scenario",
+    "scenario_schema",
+    "search_configurations",
+    "search_to_json",
     "summarise_plan",
 ]

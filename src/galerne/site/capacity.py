@@ -144,7 +144,7 @@ def plan_capacity(
         (plan, steady_steps(plan, batch_sizes(most), workload=workload, limits=limits))
         for plan, most in fitting
     ]
-    _require_reachable([steps for _, steps in tried], objective)
+    require_reachable([steps for _, steps in tried], objective)
     best = max(
         (_at_objective(plan, steps, system=system, objective=objective) for plan, steps in tried),
         key=lambda candidate: candidate[0],
@@ -299,7 +299,12 @@ def batch_sizes(most: int) -> Floats:
     return np.unique(np.round(np.geomspace(1.0, most, 160)))
 
 
-def _require_reachable(tried: list[Steps], objective: Objective) -> None:
+def require_reachable(tried: list[Steps], objective: Objective) -> None:
+    """Refuse an objective that no layout meets even with one sequence.
+
+    Raises:
+        Infeasible: names the time that binds, and the shortest there is.
+    """
     for name, wanted_s, fastest_s in (
         ("time per output token", objective.token_interval_s, min(s.token_interval_s.min() for s in tried)),
         ("time to first token", objective.first_token_s, min(s.first_token_s.min() for s in tried)),
