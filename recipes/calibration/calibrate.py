@@ -1,8 +1,8 @@
-"""Fit the calibration rows on public measurements, cross-validate them, and write both down.
+r"""Fit the calibration rows on public measurements, cross-validate them, and write both down.
 
 Run it with its own environment (see README.md):
 
-    python calibrate.py --silicon silicon_sample.csv --energy-v2 mlenergy_v2_llm.csv \\
+    python calibrate.py --silicon silicon_sample.csv --energy-v2 mlenergy_v2_llm.csv \
         --energy-v3 mlenergy_v3_h100.csv
 
 It writes the fitted rows of ``calibrations.toml``, a packaged sample of the runs for tests, and
@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from energy_runs import EnergyRuns, read_energy_runs
 from fitting import fit_relative, folds, folds_of_groups, held_out, held_out_within
-from galerne.catalog import Catalog, default_catalog
-from galerne.perf.terms import TERMS
 from llama_cpp import fit_llama_cpp
 from report import write_report
 from serving_runs import Runs, plan_of, read_runs
+
+from galerne.catalog import Catalog, default_catalog
+from galerne.perf.terms import TERMS
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "src/galerne/catalog/data"
@@ -36,9 +36,11 @@ AT_LEAST_IDEAL = frozenset(
         "weight_traffic_ratio",
         "expert_traffic_ratio",
         "kv_traffic_ratio",
+        "route_traffic_ratio",
         "decode_flop_ratio",
         "prefill_flop_ratio",
         "attention_flop_ratio",
+        "expert_flop_ratio",
         "reduce_traffic_ratio",
         "exchange_traffic_ratio",
     }
@@ -88,13 +90,14 @@ def main() -> None:
     catalog = default_catalog()
     everything = read_runs(given.silicon, catalog)
     energy = read_energy_runs(given.energy_v2, given.energy_v3, catalog)
-    results = calibrate(everything, energy, catalog, n_read=len(pd.read_csv(given.silicon).query("mode == 'agg'")))
+    n_read = len(pd.read_csv(given.silicon).query("mode == 'agg'"))
+    results = calibrate(everything, energy, n_read=n_read, catalog=catalog)
     write_rows(results.rows)
     write_sample(results.runs, catalog)
     write_report(ROOT / "validation/results/calibration.md", results)
 
 
-def calibrate(everything: Runs, energy: EnergyRuns, catalog: Catalog, *, n_read: int) -> Results:
+def calibrate(everything: Runs, energy: EnergyRuns, *, n_read: int, catalog: Catalog) -> Results:
     """All fits and all ways of holding out."""
     table = everything.table
     queued = (table.silicon_ttft_ms > QUEUE_RATIO * (table.osl - 1) * table.silicon_tpot_ms).to_numpy()
@@ -115,7 +118,8 @@ def calibrate(everything: Runs, energy: EnergyRuns, catalog: Catalog, *, n_read:
         )
         scheme = "all engines: leave one model out" if name == "any" else "own engine: leave one model out"
         error = np.abs(schemes[scheme][mask] / measured[mask] - 1.0)
-        rows[f"{name}-accelerator"] = dict(zip(TERMS, fitted, strict=True)) | {"error_ratio": np.nanmean(error)}
+        row = dict(zip(TERMS, fitted, strict=True))
+        rows[f"{name}-accelerator"] = row | {"error_ratio": float(np.nanmean(error))}
     intervals["vLLM of the serving runs alone, which never saw these"] = (
         new_terms @ fit_time(terms[vllm], measured[vllm]),
         new_s,
@@ -136,7 +140,10 @@ def calibrate(everything: Runs, energy: EnergyRuns, catalog: Catalog, *, n_read:
         schemes=schemes,
         n_duplicates=n_read - len(table),
         n_queued=int(queued.sum()),
-        queued_predicted=(everything.terms[queued] @ fit_time(terms, measured), everything.measured_s[queued]),
+        queued_predicted=(
+            everything.terms[queued] @ fit_time(terms, measured),
+            everything.measured_s[queued],
+        ),
         intervals=intervals,
         energy=energy.table,
         energy_schemes=energy_schemes,
@@ -148,12 +155,15 @@ def calibrate(everything: Runs, energy: EnergyRuns, catalog: Catalog, *, n_read:
 def _schemes(runs: pd.DataFrame, terms: np.ndarray, measured: np.ndarray) -> dict[str, np.ndarray]:
     models, gpus, engines = (runs[name].to_numpy() for name in ("model", "system", "backend"))
     fold = folds(len(runs), seed=SEED)
-    series = runs.groupby(
-        ["model", "system", "backend", "backend_version", "precision", "tp", "dp", "moe_ep_size"], dropna=False
-    ).ngroup()
+    alike = ["model", "system", "backend", "backend_version", "precision", "tp", "dp", "moe_ep_size"]
+    series = runs.groupby(alike, dropna=False).ngroup()
     series_fold = folds_of_groups(series.to_numpy(), seed=SEED)
     pair = (runs.backend + " " + runs.model).to_numpy()
     ideal = np.array([0.0 if name.endswith("_s") or "wide" in name else 1.0 for name in TERMS])
+
+    def within(groups: np.ndarray) -> np.ndarray:
+        return held_out_within(terms, measured, groups, engines, fit_time)
+
     return {
         "datasheet alone (all ratios 1, no fixed times)": terms @ ideal,
         "all engines: 5 folds": held_out(terms, measured, fold, fit_time),
@@ -161,10 +171,10 @@ def _schemes(runs: pd.DataFrame, terms: np.ndarray, measured: np.ndarray) -> dic
         "all engines: leave one model out": held_out(terms, measured, models, fit_time),
         "all engines: leave one GPU out": held_out(terms, measured, gpus, fit_time),
         "all engines: leave one engine out": held_out(terms, measured, engines, fit_time),
-        "own engine: 5 folds": held_out_within(terms, measured, fold, engines, fit_time),
-        "own engine: 5 folds of whole series": held_out_within(terms, measured, series_fold, engines, fit_time),
-        "own engine: leave one model out": held_out_within(terms, measured, models, engines, fit_time),
-        "own engine: leave one GPU out": held_out_within(terms, measured, gpus, engines, fit_time),
+        "own engine: 5 folds": within(fold),
+        "own engine: 5 folds of whole series": within(series_fold),
+        "own engine: leave one model out": within(models),
+        "own engine: leave one GPU out": within(gpus),
         "own engine and model: 5 folds": held_out_within(terms, measured, fold, pair, fit_time),
     }
 
@@ -233,6 +243,7 @@ def write_sample(runs: pd.DataFrame, catalog: Catalog) -> None:
                     "kv_bytes_per_value": plan.kv_bytes_per_value,
                     "tensor_parallel": row.tp,
                     "data_parallel": row.dp,
+                    "expert_parallel": row.ep,
                     "n_sequences": row.n_sequences,
                     "prompt_tokens": row.isl,
                     "output_tokens": row.osl,

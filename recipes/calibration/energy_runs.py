@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,13 @@ MODELS = {
     "mistralai/Mixtral-8x7B-Instruct-v0.1": "mixtral-8x7b",
     "mistralai/Mixtral-8x22B-Instruct-v0.1": "mixtral-8x22b",
 }
-PROMPT_TOKENS = {"lm-arena-chat": 100.0, "gpqa": 300.0, "sourcegraph-fim": 500.0, "chat": 250.0, "code": 150.0}
+PROMPT_TOKENS = {
+    "lm-arena-chat": 100.0,
+    "gpqa": 300.0,
+    "sourcegraph-fim": 500.0,
+    "chat": 250.0,
+    "code": 150.0,
+}
 """Assumed: neither table says."""
 FORMATS = {"bfloat16": ("bf16", "bf16"), "fp8": ("fp8", "fp8"), "mxfp4": ("bf16", "int4")}
 
@@ -86,7 +93,9 @@ def read_energy_runs(v2: Path, v3: Path, catalog: Catalog) -> EnergyRuns:
         power.append([row.step_s, *used])
         limit_w = plan.machine.accelerators[0].power_limit_w
         full_power_s.append(row.accelerator_j * row.n_sequences / plan.n_devices / limit_w)
-    return EnergyRuns(table=table, terms=np.array(terms), power=np.array(power), full_power_s=np.array(full_power_s))
+    return EnergyRuns(
+        table=table, terms=np.array(terms), power=np.array(power), full_power_s=np.array(full_power_s)
+    )
 
 
 def _read_v2(path: Path) -> pd.DataFrame:
@@ -100,6 +109,7 @@ def _read_v2(path: Path) -> pd.DataFrame:
             "precision": "bfloat16",
             "tp": raw["TP"],
             "pp": raw["PP"],
+            "ep": 1,
             "n_sequences": raw["Avg BS (reqs)"],
             "output_tokens": raw["Avg Output Tokens"],
             "prompt_tokens": raw["task"].map(PROMPT_TOKENS),
@@ -111,6 +121,11 @@ def _read_v2(path: Path) -> pd.DataFrame:
 
 
 def _read_v3(path: Path) -> pd.DataFrame:
+    """Rows of v3.
+
+    Where experts are divided it says one way of tensor parallelism and one copy on several GPUs: read as
+    attention divided over all of them, which predicts both time and energy better than copies of it.
+    """
     raw = pd.read_csv(path)
     return pd.DataFrame(
         {
@@ -121,6 +136,7 @@ def _read_v3(path: Path) -> pd.DataFrame:
             "precision": raw["weight_precision"],
             "tp": raw["num_gpus"],
             "pp": 1,
+            "ep": raw["expert_parallel"],
             "n_sequences": raw["avg_batch_size"],
             "output_tokens": raw["avg_output_len"],
             "prompt_tokens": raw["task"].map(PROMPT_TOKENS),
@@ -131,7 +147,7 @@ def _read_v3(path: Path) -> pd.DataFrame:
     )
 
 
-def _plan(row, catalog: Catalog, models: dict[str, ModelSpec]) -> ServingPlan:
+def _plan(row: Any, catalog: Catalog, models: dict[str, ModelSpec]) -> ServingPlan:
     dense, expert = FORMATS[row.precision]
     device = catalog.accelerators[row.accelerator]
     machine = Machine(
@@ -151,4 +167,5 @@ def _plan(row, catalog: Catalog, models: dict[str, ModelSpec]) -> ServingPlan:
         calibration=catalog.calibrations["vllm-accelerator"],
         tensor_parallel=int(row.tp),
         pipeline_parallel=int(row.pp),
+        expert_parallel=int(row.ep),
     )

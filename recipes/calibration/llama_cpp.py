@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from fitting import fit_relative, held_out
-from galerne.catalog import Catalog
+
+from galerne.catalog import Catalog, ModelSpec
 from galerne.catalog.records import Machine
 from galerne.perf import BatchShape, ServingPlan
 from galerne.perf.terms import TERMS, step_terms
@@ -38,11 +40,12 @@ def fit_llama_cpp(path: Path, catalog: Catalog) -> tuple[dict[str, float], pd.Da
     table["predicted_tokens_per_s"] = 1.0 / held_out(terms, measured, table.accelerator_id.to_numpy(), fitter)
     error = np.abs(table.output_tokens_per_s / table.predicted_tokens_per_s - 1.0)
     row = dict.fromkeys(TERMS, 0.0)
-    row |= {name: weight_ratio for name in ("weight_traffic_ratio", "expert_traffic_ratio", "kv_traffic_ratio")}
+    traffic = ("weight_traffic_ratio", "expert_traffic_ratio", "kv_traffic_ratio")
+    row |= dict.fromkeys(traffic, weight_ratio)
     row |= {"decode_flop_ratio": 1.0, "layer_s": layer_s, "error_ratio": float(error.mean())}
-    row |= {"reduce_traffic_ratio": 1.0, "exchange_traffic_ratio": 1.0}
+    row |= {"route_traffic_ratio": 1.0, "reduce_traffic_ratio": 1.0, "exchange_traffic_ratio": 1.0}
     ratio = _prompt_ratio(table, plans, row)
-    row |= {"prefill_wide_flop_ratio": ratio, "attention_flop_ratio": ratio}
+    row |= {"prefill_wide_flop_ratio": ratio, "attention_flop_ratio": ratio, "expert_flop_ratio": ratio}
     return row, table
 
 
@@ -59,7 +62,7 @@ def _prompt_ratio(table: pd.DataFrame, plans: list[ServingPlan], row: dict[str, 
     return float(np.exp(np.mean(np.log(ratios))))
 
 
-def _plan(row, catalog: Catalog, models) -> ServingPlan:
+def _plan(row: Any, catalog: Catalog, models: Mapping[str, ModelSpec]) -> ServingPlan:
     device = catalog.accelerators[row.accelerator_id]
     machine = Machine(
         name=row.accelerator_id,

@@ -51,7 +51,8 @@ def _errors(predicted: np.ndarray, measured: np.ndarray) -> tuple[int, float, fl
     ratio = np.asarray(predicted) / np.asarray(measured)
     ratio = ratio[np.isfinite(ratio)]
     error = 100.0 * np.abs(ratio - 1.0)
-    return len(ratio), error.mean(), np.median(error), np.quantile(error, 0.9), 100.0 * (np.median(ratio) - 1.0)
+    bias = 100.0 * (np.median(ratio) - 1.0)
+    return len(ratio), error.mean(), np.median(error), np.quantile(error, 0.9), bias
 
 
 def _row(name: str, predicted: np.ndarray, measured: np.ndarray, target: str = "") -> str:
@@ -59,7 +60,10 @@ def _row(name: str, predicted: np.ndarray, measured: np.ndarray, target: str = "
     return f"| {name} | {n} | {mean:.1f} | {median:.1f} | {p90:.1f} | {bias:+.1f} | {target} |"
 
 
-HEADER = ["| | runs | mean error % | median % | p90 % | median bias % | target |", "|---|---|---|---|---|---|---|"]
+HEADER = [
+    "| | runs | mean error % | median % | p90 % | median bias % | target |",
+    "|---|---|---|---|---|---|---|",
+]
 
 
 def _target(name: str, predicted: np.ndarray, measured: np.ndarray) -> str:
@@ -73,22 +77,20 @@ def _target(name: str, predicted: np.ndarray, measured: np.ndarray) -> str:
 
 
 def _head(results: Results) -> list[str]:
-    return [
-        "# Calibration of the shared model",
-        "",
-        "Written by `recipes/calibration/calibrate.py`; nothing here is tuned by hand. Time per output token of",
-        "aggregated serving runs, from `silicon_sample.csv` of aiconfigurator-core 0.12.0 (Apache-2.0), with our",
-        "formula (`galerne.perf.terms`); coefficients by bounded non-negative least squares on relative errors.",
-        "",
-        f"* {len(results.runs)} runs used; {results.n_duplicates} rows left out as the same measurement written twice"
-        " or as a layout that cannot be read (see `serving_runs.py`).",
-        f"* {results.n_queued} runs left out because they were queueing: wait for the first token over half of the"
-        " writing time. Their own error is below.",
-        "* DeepSeek V3, R1 and V3.1 are one model here, so that leaving one out leaves all out.",
-        "* A series is a model, GPU, engine, version and layout at all its loads; folds of whole series keep",
-        "  neighbours of one curve out of the fit. Read that line rather than the plain folds.",
-        "",
-    ]
+    return f"""# Calibration of the shared model
+
+Written by `recipes/calibration/calibrate.py`; nothing here is tuned by hand. Time per output token of
+aggregated serving runs, from `silicon_sample.csv` of aiconfigurator-core 0.12.0 (Apache-2.0), with our
+formula (`galerne.perf.terms`); coefficients by bounded non-negative least squares on relative errors.
+
+* {len(results.runs)} runs used; {results.n_duplicates} rows left out as the same measurement written
+  twice or as a layout that cannot be read (see `serving_runs.py`).
+* {results.n_queued} runs left out because they were queueing: wait for the first token over half of the
+  writing time. Their own error is below.
+* DeepSeek V3, R1 and V3.1 are one model here, so that leaving one out leaves all out.
+* A series is a model, GPU, engine, version and layout at all its loads; folds of whole series keep
+  neighbours of one curve out of the fit. Read that line rather than the plain folds.
+""".splitlines()
 
 
 def _time(results: Results) -> list[str]:
@@ -123,17 +125,18 @@ def _worst(results: Results) -> list[str]:
     scheme = "own engine: 5 folds of whole series"
     ratio = results.schemes[scheme] / results.measured_s
     order = np.argsort(-np.abs(np.log(ratio)))[:N_WORST]
-    lines = ["", f"### The {N_WORST} worst runs ({scheme})", "", "| run | version | measured s | ours / measured |"]
-    lines.append("|---|---|---|---|")
+    lines = ["", f"### The {N_WORST} worst runs ({scheme})", ""]
+    lines += ["| run | version | measured s | ours / measured |", "|---|---|---|---|"]
     for index in order:
         row = results.runs.iloc[index]
-        lines.append(f"| {row.id} | {row.backend_version} | {results.measured_s[index]:.4f} | {ratio[index]:.2f} |")
+        measured_s = results.measured_s[index]
+        lines.append(f"| {row.id} | {row.backend_version} | {measured_s:.4f} | {ratio[index]:.2f} |")
     return lines
 
 
 def _intervals(results: Results) -> list[str]:
-    lines = ["", "## Median time between tokens on another benchmark (ML.ENERGY v3, H100, vLLM 0.11)", "", *HEADER]
-    return lines + [_row(name, *pair) for name, pair in results.intervals.items()]
+    title = "## Median time between tokens on another benchmark (ML.ENERGY v3, H100, vLLM 0.11)"
+    return ["", title, "", *HEADER] + [_row(name, *pair) for name, pair in results.intervals.items()]
 
 
 def _energy(results: Results) -> list[str]:
@@ -166,9 +169,8 @@ def _llama_cpp(results: Results) -> list[str]:
     lines += ["| GPU | model | format | measured tokens/s | ours / measured |", "|---|---|---|---|---|"]
     for row in table.itertuples():
         ratio = row.predicted_tokens_per_s / row.output_tokens_per_s
-        lines.append(
-            f"| {row.accelerator_id} | {row.model_id} | {row.format_id} | {row.output_tokens_per_s} | {ratio:.2f} |"
-        )
+        what = f"{row.accelerator_id} | {row.model_id} | {row.format_id}"
+        lines.append(f"| {what} | {row.output_tokens_per_s} | {ratio:.2f} |")
     return lines
 
 
@@ -176,9 +178,10 @@ def _rows(results: Results) -> list[str]:
     table = pd.DataFrame(results.rows)
     lines = ["", "## Coefficients", "", "| | " + " | ".join(table.columns) + " |"]
     lines.append("|---" * (len(table.columns) + 1) + "|")
-    for name in [*TERMS, *(n for n in table.index if n not in TERMS)]:
-        lines.append(f"| {name} | " + " | ".join(f"{value:.3g}" for value in table.loc[name]) + " |")
-    return lines
+    names = [*TERMS, *(name for name in table.index if name not in TERMS)]
+    return lines + [
+        f"| {name} | " + " | ".join(f"{value:.3g}" for value in table.loc[name]) + " |" for name in names
+    ]
 
 
 def _missed(results: Results) -> list[str]:

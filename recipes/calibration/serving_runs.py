@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,13 +74,14 @@ def _normalise(raw: pd.DataFrame) -> pd.DataFrame:
     layouts = [_layout(row) for row in table.itertuples()]
     table["tp"], table["dp"], table["n_replicas"] = zip(*layouts, strict=True)
     table["n_devices"] = table.tp * table.dp
+    table["ep"] = np.clip(table.moe_ep_size.fillna(1), 1, table.n_devices).astype(int)
     table["n_sequences"] = table.concurrency / table.n_replicas
     table = table[(table.n_devices <= MOST_DEVICES) & (np.log2(table.n_devices) % 1 == 0)]
     same = ["model", "system", "backend", "isl", "osl", "concurrency", "silicon_ttft_ms", "silicon_tpot_ms"]
     return table.drop_duplicates(same).reset_index(drop=True)
 
 
-def _layout(row) -> tuple[int, int, int]:
+def _layout(row: Any) -> tuple[int, int, int]:
     """Devices that share a layer, copies of attention, and replicas behind one address.
 
     Rows that have expert parallelism appear twice, once with the product of both degrees in place of the
@@ -88,7 +90,7 @@ def _layout(row) -> tuple[int, int, int]:
     flight over the batch of one.
     """
     tp, dp = int(row.tp_size), row.attention_dp_size
-    ratio = int(round(row.concurrency / row.batch_size))
+    ratio = round(row.concurrency / row.batch_size)
     experts = int(max(row.moe_tp_size or 0, 1) * max(row.moe_ep_size or 0, 1))
     if np.isnan(dp) or dp < 1:
         if ratio == 1:
@@ -97,7 +99,7 @@ def _layout(row) -> tuple[int, int, int]:
     dp = int(dp)
     if dp > 1 and tp == dp:
         return 1, dp, 1
-    root = int(round(experts**0.5))
+    root = round(experts**0.5)
     if dp > 1 and tp == 1 and row.moe_tp_size == row.moe_ep_size == root and dp == root * root:
         return 1, root, 1
     if dp == 1 and tp > 8 and row.moe_tp_size == row.moe_ep_size and tp == root * root:
@@ -105,7 +107,7 @@ def _layout(row) -> tuple[int, int, int]:
     return tp, dp, max(1, ratio // dp)
 
 
-def _formats(row, catalog: Catalog, model: ModelSpec) -> tuple[WeightFormat, WeightFormat, float]:
+def _formats(row: Any, catalog: Catalog, model: ModelSpec) -> tuple[WeightFormat, WeightFormat, float]:
     """Formats of dense weights and experts, and the width of a cached value.
 
     Four-bit checkpoints of mixtures keep attention and shared experts in 16 bits (their quantisation
@@ -123,7 +125,7 @@ def _formats(row, catalog: Catalog, model: ModelSpec) -> tuple[WeightFormat, Wei
     return dense, expert, kv_bytes
 
 
-def plan_of(row, catalog: Catalog, models: dict[str, ModelSpec]) -> ServingPlan:
+def plan_of(row: Any, catalog: Catalog, models: dict[str, ModelSpec]) -> ServingPlan:
     """The plan of one measured run; its terms do not depend on the calibration."""
     model = models[row.model]
     dense, expert, kv_bytes = _formats(row, catalog, model)
@@ -145,11 +147,12 @@ def plan_of(row, catalog: Catalog, models: dict[str, ModelSpec]) -> ServingPlan:
         calibration=catalog.calibrations["vllm-accelerator"],
         tensor_parallel=int(row.tp),
         data_parallel=int(row.dp),
+        expert_parallel=int(row.ep),
         kv_bytes_per_value=kv_bytes,
     )
 
 
-def _terms(row, catalog: Catalog, models: dict[str, ModelSpec]) -> np.ndarray:
+def _terms(row: Any, catalog: Catalog, models: dict[str, ModelSpec]) -> np.ndarray:
     plan = plan_of(row, catalog, models)
     load = SteadyLoad(
         n_sequences=float(row.n_sequences), prompt_tokens=float(row.isl), output_tokens=float(row.osl)

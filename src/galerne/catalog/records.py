@@ -273,10 +273,12 @@ class Calibration:
         weight_traffic_ratio: time of reading dense weights, over ideal.
         expert_traffic_ratio: time of reading experts, over ideal.
         kv_traffic_ratio: time of reading keys and values, over ideal.
-        decode_flop_ratio: time of decode arithmetic, over ideal.
-        prefill_flop_ratio: time of the matrix products of prompts, over ideal in the format of the weights.
+        route_traffic_ratio: time of bringing each token to its experts within a device, over reading it once.
+        decode_flop_ratio: time of decode arithmetic without experts, over ideal.
+        prefill_flop_ratio: time of the dense products of prompts, over ideal in the format of the weights.
         prefill_wide_flop_ratio: the same over ideal in 16 bits: what a narrow format does not speed up.
         attention_flop_ratio: time of the attention of prompts, over ideal.
+        expert_flop_ratio: time of the products with routed experts, of prompts and decoding, over ideal.
         reduce_traffic_ratio: time of the sums of tensor parallelism, over the link's ideal.
         exchange_traffic_ratio: time of the exchange of tokens among experts, over the link's ideal.
         layer_s: fixed time of one layer.
@@ -299,10 +301,12 @@ class Calibration:
     weight_traffic_ratio: float
     expert_traffic_ratio: float
     kv_traffic_ratio: float
+    route_traffic_ratio: float
     decode_flop_ratio: float
     prefill_flop_ratio: float
     prefill_wide_flop_ratio: float
     attention_flop_ratio: float
+    expert_flop_ratio: float
     reduce_traffic_ratio: float
     exchange_traffic_ratio: float
     layer_s: float

@@ -145,7 +145,7 @@ def _sample_ratio(catalog: Catalog, row: Mapping[str, str]) -> float:
         "output_tokens": float(row["output_tokens"]),
     }
     plan = _plan(catalog, inputs, tensor_parallel=int(row["tensor_parallel"]))
-    plan = replace(plan, data_parallel=int(row["data_parallel"]))
+    plan = replace(plan, data_parallel=int(row["data_parallel"]), expert_parallel=int(row["expert_parallel"]))
     ours_s = token_interval_s(plan, _load(inputs, n_sequences=float(row["n_sequences"])))
     return float(ours_s) / float(row["token_interval_s"])
 
@@ -183,7 +183,7 @@ def _spread(catalog: Catalog, inputs: Inputs, *, n_devices: int) -> ServingPlan:
     plan = _plan(catalog, {**inputs, "n_accelerators": n_devices}, tensor_parallel=1)
     device = replace(plan.machine.accelerators[0], link_bytes_per_s=float(inputs["link_bytes_per_s"]))
     machine = replace(plan.machine, accelerators=(device,) * n_devices)
-    return replace(plan, machine=machine, data_parallel=n_devices)
+    return replace(plan, machine=machine, data_parallel=n_devices, expert_parallel=n_devices)
 
 
 def _plan(catalog: Catalog, inputs: Inputs, *, tensor_parallel: int) -> ServingPlan:

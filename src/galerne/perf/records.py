@@ -15,12 +15,14 @@ from galerne.units import Numeric
 class ServingPlan:
     """A model in a format on a machine: one replica and how it is divided.
 
-    Routed experts are always divided over all devices of a stage; the rest over ``tensor_parallel`` of them.
+    The weights of routed experts are always divided over all devices of a stage, whole experts over
+    ``expert_parallel`` groups and slices of them within a group; the rest over ``tensor_parallel`` devices.
 
     Attributes:
         format: of the dense weights, and of the experts where ``expert_format`` is None.
         tensor_parallel: accelerators that share each layer; 1 on a machine without accelerators.
         pipeline_parallel: stages, each with its share of the layers.
+        expert_parallel: groups of devices with experts of their own; 1 where each device has a slice of all.
         data_parallel: copies of attention and dense layers, each with its share of the sequences.
         context_tokens: tokens of context reserved per sequence.
         max_sequences: sequences served at once.
@@ -35,6 +37,7 @@ class ServingPlan:
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
     data_parallel: int = 1
+    expert_parallel: int = 1
     context_tokens: int = 4096
     max_sequences: int = 1
     kv_bytes_per_value: float = 2.0

@@ -20,12 +20,13 @@ from galerne.perf.work import Work, step_work
 
 WIDE_BYTES = 2.0
 """Width of a weight that needs no scaling: 16 bits."""
-MEMORY = ("weight_traffic_ratio", "expert_traffic_ratio", "kv_traffic_ratio")
+MEMORY = ("weight_traffic_ratio", "expert_traffic_ratio", "kv_traffic_ratio", "route_traffic_ratio")
 COMPUTE = (
     "decode_flop_ratio",
     "prefill_flop_ratio",
     "prefill_wide_flop_ratio",
     "attention_flop_ratio",
+    "expert_flop_ratio",
 )
 LINK = ("reduce_traffic_ratio", "exchange_traffic_ratio")
 FIXED = (
@@ -98,19 +99,18 @@ def step_terms(plan: ServingPlan, batch: BatchShape) -> npt.NDArray[np.float64]:
 def work_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
     """The terms of counted work."""
     roof, model = roofline(plan), plan.model
-    decode_s = (
-        work.decode_dense_flop / roof.dense_flop_per_s + work.decode_expert_flop / roof.expert_flop_per_s
-    )
     several = float(roof.n_devices > 1)
     quantised = float(plan.format.bytes_per_weight < WIDE_BYTES)
     parts = (
         work.weight_bytes / roof.memory_bytes_per_s,
         work.expert_bytes / roof.memory_bytes_per_s,
         work.kv_bytes / roof.memory_bytes_per_s,
-        decode_s,
-        work.dense_flop / roof.dense_flop_per_s + work.expert_flop / roof.expert_flop_per_s,
-        (work.dense_flop + work.expert_flop) / roof.wide_flop_per_s,
+        work.routed_bytes * roof.n_devices / roof.memory_bytes_per_s,
+        work.decode_dense_flop / roof.dense_flop_per_s,
+        work.dense_flop / roof.dense_flop_per_s,
+        work.dense_flop / roof.wide_flop_per_s,
         work.attention_flop / roof.wide_flop_per_s,
+        (work.decode_expert_flop + work.expert_flop) / roof.expert_flop_per_s,
         work.reduced_bytes / roof.link_bytes_per_s,
         work.exchanged_bytes / roof.link_bytes_per_s,
         float(model.n_layers),

@@ -41,6 +41,7 @@ class Work:
         dense_flop: of prompts, with dense weights.
         expert_flop: of prompts, with experts.
         attention_flop: of prompts, among themselves and with their context.
+        routed_bytes: rows of tokens that each device gathers for its experts.
         reduced_bytes: what each device sends and receives to sum partial results.
         exchanged_bytes: what each device sends and receives to bring tokens to experts and back.
     """
@@ -56,6 +57,7 @@ class Work:
     dense_flop: Numeric
     expert_flop: Numeric
     attention_flop: Numeric
+    routed_bytes: Numeric
     reduced_bytes: Numeric
     exchanged_bytes: Numeric
 
@@ -106,6 +108,7 @@ def step_work(plan: ServingPlan, batch: BatchShape) -> Work:
         expert_flop=prompt_tokens * expert,
         attention_flop=prompt_tokens
         * prompt_attention_flop_per_token(model, context_tokens + fresh_tokens / 2.0),
+        routed_bytes=_routed_bytes(plan, n_tokens),
         reduced_bytes=_ring_ratio(plan.tensor_parallel)
         * 2.0
         * model.n_layers
@@ -148,6 +151,12 @@ def _ring_ratio(n: int) -> float:
 
 def _row_bytes(plan: ServingPlan, n_tokens: Numeric) -> Numeric:
     return n_tokens * plan.model.dim * ACTIVATION_BYTES
+
+
+def _routed_bytes(plan: ServingPlan, n_tokens: Numeric) -> Numeric:
+    """Each token once for each of its experts; a device sees those of its expert-parallel group."""
+    copies = plan.model.n_experts_per_token / plan.expert_parallel
+    return copies * n_expert_layers(plan.model) * _row_bytes(plan, n_tokens)
 
 
 def _exchanged_bytes(plan: ServingPlan, device_tokens: Numeric) -> Numeric:
