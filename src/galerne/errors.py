@@ -404,7 +404,7 @@ class UnknownModel(ApiError):
 class Unauthorized(ApiError):
     """A key is needed and this is not one."""
 
-    advice = "Send `Authorization: Bearer KEY` with the key this server was started with."
+    advice = "Send `Authorization: Bearer KEY`; `galerne key create` on the server makes one."
     sentence = "{why}"
     why: str
 

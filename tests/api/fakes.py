@@ -30,8 +30,10 @@ from galerne.ledger import (
     Factors,
     GridFactors,
     MachineFactors,
+    Payer,
     Receipt,
     Settlement,
+    Standing,
     UsageReport,
     UsageRow,
 )
@@ -97,8 +99,14 @@ class FakeGateway:
     reason: FinishReason = FinishReason.STOP
     asked: list[GenerationRequest] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
+    payers: list[Payer] = field(default_factory=list)
+    limits: tuple[Standing, ...] = ()
 
-    async def answer(self, request: GenerationRequest) -> AsyncGenerator:
+    def standings(self, request_id: str) -> tuple[Standing, ...]:
+        return self.limits
+
+    async def answer(self, request: GenerationRequest, *, payer: Payer) -> AsyncGenerator:
+        self.payers.append(payer)
         if request.model_id not in {"galerne-mini", "mini"}:
             raise UnknownModel(model=request.model_id, nearest="galerne-mini")
         self.asked.append(request)
@@ -198,7 +206,7 @@ class FakeLedger:
             raise UnknownReceipt(receipt_id=receipt_id)
         return receipt()
 
-    def usage(self, group_by="total", *, since_at=None, until_at=None) -> UsageReport:
+    def usage(self, group_by="total", *, since_at=None, until_at=None, owner=None) -> UsageReport:
         self.asked.append((group_by, since_at, until_at))
         row = UsageRow(
             group="galerne-mini",

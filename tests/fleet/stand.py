@@ -13,6 +13,7 @@ from galerne.clock import Clock, ManualClock
 from galerne.energy import FacilityFactors
 from galerne.engines import Engine, EngineKind, EngineState, EngineStatus, SimulatedEngine
 from galerne.fleet import (
+    Admission,
     ChainObserver,
     Delivered,
     Expectation,
@@ -26,7 +27,7 @@ from galerne.fleet import (
 from galerne.fleet.gateway import GatewayEvent
 from galerne.generation import GenerationRequest, Message, Role, Sampling, TokenChunk
 from galerne.grid import GridSignal, annual_signal
-from galerne.ledger import Accountant, Ledger
+from galerne.ledger import OWNER_OF_MACHINE, Accountant, Ledger, Payer
 from galerne.machine.meter import ModelledMeter
 from galerne.perf import ServingPlan, StepWeights
 from galerne.storage import sqlite_url
@@ -126,10 +127,12 @@ class Stand:
             factors=lambda: FACTORS,
         )
         self.throughput = Throughput(clock=self.clock)
+        self.admission = Admission(quotas=self.ledger.quotas, accountant=self.accountant, clock=self.clock)
         self.gateway = Gateway(
             nodes=[self.node],
             router=Router(),
             accountant=self.accountant,
+            admission=self.admission,
             clock=self.clock,
             grid=lambda: GRID,
             facility=HOME,
@@ -171,8 +174,13 @@ class Stand:
         self.clock.advance(duration_s)
         await asyncio.sleep(0)
 
+    def answer(
+        self, request: GenerationRequest, *, payer: Payer = OWNER_OF_MACHINE
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        return self.gateway.answer(request, payer=payer)
+
     async def collect(self, request: GenerationRequest | None = None) -> tuple[str, list[GatewayEvent]]:
-        events = [event async for event in self.gateway.answer(request or ask())]
+        events = [event async for event in self.answer(request or ask())]
         return "".join(event.text for event in events if isinstance(event, TokenChunk)), events
 
     def close(self) -> None:

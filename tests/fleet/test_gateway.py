@@ -57,7 +57,7 @@ async def test_an_answer_arrives_whole_with_its_bill_last(stand):
 
 
 async def test_the_id_of_the_receipt_is_known_from_the_first_event(stand):
-    answer = stand.gateway.answer(ask("one"))
+    answer = stand.answer(ask("one"))
     assert stand.gateway.receipt_id("one") is None
     await anext(answer)
     receipt_id = stand.gateway.receipt_id("one")
@@ -67,7 +67,7 @@ async def test_the_id_of_the_receipt_is_known_from_the_first_event(stand):
 
 
 async def test_an_answer_that_nobody_reads_on_is_billed_for_what_it_used(stand):
-    answer = stand.gateway.answer(ask())
+    answer = stand.answer(ask())
     events = await read_until(answer, 3)
     await answer.aclose()
     assert not any(isinstance(event, Delivered) for event in events)
@@ -84,7 +84,7 @@ async def test_a_cancelled_reader_is_billed_too(stand):
     first_token = asyncio.Event()
 
     async def consume():
-        async for event in stand.gateway.answer(ask(text="mot " * 50)):
+        async for event in stand.answer(ask(text="mot " * 50)):
             if isinstance(event, TokenChunk):
                 first_token.set()
                 await asyncio.sleep(30)
@@ -102,9 +102,10 @@ async def test_a_cancelled_reader_is_billed_too(stand):
 
 
 async def test_an_answer_dropped_before_its_prompt_is_read_still_has_a_receipt(stand):
-    answer = stand.gateway.answer(ask())
+    answer = stand.answer(ask())
     started = asyncio.ensure_future(anext(answer))
-    await asyncio.sleep(0)
+    while stand.gateway.receipt_id("r") is None:
+        await asyncio.sleep(0)
     started.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await started
@@ -115,7 +116,7 @@ async def test_an_answer_dropped_before_its_prompt_is_read_still_has_a_receipt(s
 
 
 async def test_an_engine_that_dies_mid_stream_is_reported_and_billed(stand):
-    answer = stand.gateway.answer(ask())
+    answer = stand.answer(ask())
     await read_until(answer, 2)
     stand.engine.crash()
     with pytest.raises(EngineCrashed):
@@ -163,10 +164,10 @@ async def test_more_answers_than_slots_all_arrive(tmp_path):
 
 
 async def test_the_same_request_twice_at_once_is_our_own_mistake(stand):
-    first = stand.gateway.answer(ask("same"))
+    first = stand.answer(ask("same"))
     await anext(first)
     with pytest.raises(ValueError, match="has begun already"):
-        await anext(stand.gateway.answer(ask("same")))
+        await anext(stand.answer(ask("same")))
     rest = [event async for event in first]
     assert delivery_of(rest).receipt.answer.request_id == "same"
 
@@ -177,10 +178,10 @@ async def test_the_parts_are_the_meter_to_the_microjoule(tmp_path):
         await stand.collect(ask("complete"))
         stand.clock.advance(1.37)
         stand.accountant.close_window()
-        dropped = stand.gateway.answer(ask("dropped"))
+        dropped = stand.answer(ask("dropped"))
         await read_until(dropped, 2)
         await dropped.aclose()
-        doomed = stand.gateway.answer(ask("doomed"))
+        doomed = stand.answer(ask("doomed"))
         await read_until(doomed, 1)
         stand.engine.crash()
         with pytest.raises(EngineCrashed):

@@ -1,7 +1,8 @@
 """What clients see: wire formats of both dialects, failures, the door. Front door: ``create_app``."""
 
 from galerne.api.app import create_app
-from galerne.api.guard import hash_key
+from galerne.api.keys import Doorkeeper
 from galerne.api.services import Services
+from galerne.ledger import hash_key
 
-__all__ = ["Services", "create_app", "hash_key"]
+__all__ = ["Doorkeeper", "Services", "create_app", "hash_key"]

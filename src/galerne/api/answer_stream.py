@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 from starlette.requests import ClientDisconnect
@@ -32,7 +32,7 @@ class AnswerStream(Response):
         events: AsyncGenerator[GatewayEvent, None],
         *,
         writer: ChunkWriter,
-        receipt_id: Callable[[], str | None],
+        headers: Callable[[], Mapping[str, str]],
         language: Language,
     ) -> None:
         self._events = events
@@ -40,7 +40,7 @@ class AnswerStream(Response):
         self._language = language
         self.status_code = 200
         self.background = None
-        self._receipt_id = receipt_id
+        self._headers_in_flight = headers
         self.init_headers({"cache-control": "no-store", "x-accel-buffering": "no"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,8 +53,7 @@ class AnswerStream(Response):
     async def _pump(self, scope: Scope, send: Send) -> None:
         async with aclosing(self._events) as events:
             event: GatewayEvent = await anext(events)
-            if receipt_id := self._receipt_id():
-                self.headers["galerne-receipt"] = receipt_id
+            self.headers.update(self._headers_in_flight())
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )

@@ -13,13 +13,20 @@ from starlette.routing import Match, Route
 
 from galerne.api.failures import failure_response
 from galerne.api.guard import Guard
+from galerne.api.keys import Doorkeeper
 from galerne.api.routes.accounts import account_routes
 from galerne.api.routes.chat import chat_routes
 from galerne.api.routes.galerne import galerne_routes
 from galerne.api.routes.models import health_routes, model_routes
+from galerne.api.routes.responses import response_routes
+from galerne.api.routes.texts import text_routes, token_routes
 from galerne.api.services import Services
+from galerne.api.wire.embeddings import EmbeddingsRequest
 from galerne.api.wire.problem import ProblemBody
 from galerne.api.wire.request import ChatRequest
+from galerne.api.wire.responses import ResponsesRequest
+from galerne.api.wire.texts import CompletionRequest, FimRequest
+from galerne.api.wire.tokens import TokensRequest
 from galerne.errors import GalerneError, UnknownRoute
 
 FAILED: dict[int | str, dict[str, Any]] = {
@@ -31,8 +38,8 @@ FAILED: dict[int | str, dict[str, Any]] = {
 def create_app(services: Services) -> FastAPI:
     """Make the application.
 
-    Pages may be mounted on it afterwards; a mounted application checks keys itself, and is behind the same
-    checks of host and origin.
+    Pages may be mounted on it afterwards; a mounted application checks keys itself, by asking the
+    ``state.doorkeeper``, and is behind the same checks of host and origin.
     """
     app = FastAPI(
         title="Galerne",
@@ -44,7 +51,16 @@ def create_app(services: Services) -> FastAPI:
     )
     routers = [
         routes(services)
-        for routes in (chat_routes, model_routes, account_routes, galerne_routes, health_routes)
+        for routes in (
+            chat_routes,
+            response_routes,
+            text_routes,
+            token_routes,
+            model_routes,
+            account_routes,
+            galerne_routes,
+            health_routes,
+        )
     ]
     for router in routers:
         app.include_router(router)
@@ -61,10 +77,27 @@ def create_app(services: Services) -> FastAPI:
 
     for kind in (GalerneError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, fail)
-    app.add_middleware(Guard, services=services, router=app.router)
+    app.state.doorkeeper = doorkeeper = Doorkeeper(
+        clock=services.clock,
+        admin_key_hash=services.api_key_hash,
+        own_key_hash=services.own_key_hash,
+        book=services.keys,
+        always_needs_key=services.key_required,
+    )
+    app.add_middleware(Guard, services=services, doorkeeper=doorkeeper, router=app.router)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # as the framework documents it
     return app
 
+
+PARSED_BY_US = (
+    ChatRequest,
+    ResponsesRequest,
+    CompletionRequest,
+    FimRequest,
+    EmbeddingsRequest,
+    TokensRequest,
+)
+"""Bodies that the framework does not see."""
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
@@ -73,9 +106,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, with what the framework cannot see: our own parsing, and the key."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        schema = ChatRequest.model_json_schema(ref_template="#/components/schemas/{model}")
         components = document["components"]
-        components["schemas"] |= {**schema.pop("$defs"), ChatRequest.__name__: schema}
+        for kind in PARSED_BY_US:
+            schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+            components["schemas"] |= {**schema.pop("$defs", {}), kind.__name__: schema}
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},

@@ -1,13 +1,12 @@
 """The door: who may ask, from which page, by which name, and how much.
 
 One ASGI layer around everything the server serves, mounted pages included. It denies by default: without
-the key only ``/health`` answers, and what is mounted beside the routes, which protects itself.
+a key, where one is needed, only ``/health`` answers, and what is mounted beside the routes, which protects
+itself.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ipaddress
 from urllib.parse import urlsplit
 
@@ -17,8 +16,9 @@ from starlette.routing import Match, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from galerne.api.failures import failure_response
+from galerne.api.keys import Doorkeeper, scope_of
 from galerne.api.services import Services
-from galerne.errors import Forbidden, RequestTooLarge, Unauthorized
+from galerne.errors import Forbidden, RequestTooLarge
 
 MAX_BODY_BYTES = 16 * 2**20
 OPEN_PATHS = frozenset({"/health"})
@@ -34,17 +34,13 @@ SECURITY_HEADERS = {
 """Set on every response that does not set its own."""
 
 
-def hash_key(key: str) -> str:
-    """The form in which a key is kept. Keys are long and random, so a plain hash suffices."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
 class Guard:
     """Checks each request before any route sees it, and signs each response."""
 
-    def __init__(self, app: ASGIApp, *, services: Services, router: Router) -> None:
+    def __init__(self, app: ASGIApp, *, services: Services, doorkeeper: Doorkeeper, router: Router) -> None:
         self._app = app
         self._services = services
+        self._doorkeeper = doorkeeper
         self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +64,7 @@ class Guard:
             await send(message)
 
         try:
-            self._check(scope)
+            await self._check(scope)
             await self._app(scope, _limited(receive), signed_send)
         except ClientDisconnect:
             return  # it left while still asking
@@ -77,12 +73,15 @@ class Guard:
             if not started:
                 await response(scope, receive, signed_send)
 
-    def _check(self, scope: Scope) -> None:
+    async def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         check_host(headers, self._services.allowed_hosts)
         check_origin(headers, scope["method"])
-        if self._services.api_key_hash is not None and not self._is_open(scope):
-            check_key(headers, self._services.api_key_hash)
+        if not self._is_open(scope):
+            caller = await self._doorkeeper.admit(headers)
+            method, path = scope["method"], scope["path"]
+            caller.require(scope_of(method, path), what=f"{method} {path}")
+            scope["state"]["caller"] = caller
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > MAX_BODY_BYTES:
             raise RequestTooLarge(limit_bytes=MAX_BODY_BYTES)
@@ -123,20 +122,6 @@ def check_origin(headers: Headers, method: str) -> None:
         follows_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if not follows_link:
             raise Forbidden(why="A page of another site may not ask this server")
-
-
-def check_key(headers: Headers, api_key_hash: str) -> None:
-    """Refuse a request without the key.
-
-    Raises:
-        Unauthorized: says whether there was none or another one.
-    """
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-    if not key:
-        raise Unauthorized(why="This server needs an API key")
-    if not hmac.compare_digest(hash_key(key), api_key_hash):
-        raise Unauthorized(why="This API key is not known here")
 
 
 def _limited(receive: Receive) -> Receive:

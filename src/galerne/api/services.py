@@ -7,24 +7,37 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from galerne.api.keys import KeyBook
 from galerne.catalog import Catalog
 from galerne.clock import Clock, SystemClock
 from galerne.fleet import ChainView, GatewayEvent, GatewayStatus, ServedModel
-from galerne.generation import GenerationRequest
+from galerne.generation import GenerationRequest, TextToken
 from galerne.language import Language
-from galerne.ledger import Receipt, UsageReport
+from galerne.ledger import Payer, Receipt, Standing, UsageReport
 from galerne.perf import Fit
 
 
 class Answers(Protocol):
     """Where answers come from: the fleet's gateway."""
 
-    def answer(self, request: GenerationRequest) -> AsyncGenerator[GatewayEvent, None]:
-        """Stream one answer; engine errors raise; closing the iterator stops the engine."""
+    def answer(self, request: GenerationRequest, *, payer: Payer) -> AsyncGenerator[GatewayEvent, None]:
+        """Stream one answer within the payer's limits; errors raise; closing it stops the engine."""
+        ...
+
+    def standings(self, request_id: str) -> Sequence[Standing]:
+        """The limits that hold for an answer in flight."""
         ...
 
     def receipt_id(self, request_id: str) -> str | None:
         """The id that the receipt of an answer in flight will have."""
+        ...
+
+    async def count_tokens(self, request: GenerationRequest) -> int:
+        """Tokens of the prompt that a request makes."""
+        ...
+
+    async def tokenize(self, request: GenerationRequest) -> tuple[TextToken, ...]:
+        """The tokens of a request's text."""
         ...
 
     def models(self) -> Sequence[ServedModel]:
@@ -48,10 +61,20 @@ class Accounts(Protocol):
         ...
 
     def usage(
-        self, group_by: str = "total", *, since_at: float | None = None, until_at: float | None = None
+        self,
+        group_by: str = "total",
+        *,
+        since_at: float | None = None,
+        until_at: float | None = None,
+        owner: str | None = None,
     ) -> UsageReport:
-        """What was used, summed."""
+        """What was used, by everybody or by one owner's keys, summed."""
         ...
+
+
+def random_pad() -> int:
+    """Characters of padding, so that the size of a chunk says little of its text."""
+    return secrets.randbelow(36)
 
 
 def random_id() -> str:
@@ -65,12 +88,17 @@ class Services:
 
     Attributes:
         language: for people who do not say theirs.
-        api_key_hash: ``hash_key`` of the key clients must send; None where the owner alone can connect.
+        api_key_hash: ``hash_key`` of the administrator's key, if there is one.
+        own_key_hash: of the key that the daemon's own pages and commands send.
+        keys: the keys of the ledger; once one was made, nobody asks without.
+        key_required: others can connect, so that a key is needed from the start.
         allowed_hosts: names this server may be called by, besides any literal address; a page that
             rebinds its own name to our address is refused.
         fit: what fits on this machine.
         plan_site: from the text of a scenario to a plan, as plain data.
         new_id: where identifiers come from.
+        pad: how many characters of padding a chunk gets in Mistral's dialect.
+        heartbeat_s: how long a stream may be silent.
     """
 
     gateway: Answers
@@ -80,7 +108,12 @@ class Services:
     clock: Clock = field(default_factory=SystemClock)
     language: Language = Language.ENGLISH
     api_key_hash: str | None = None
+    own_key_hash: str | None = None
+    keys: KeyBook | None = None
+    key_required: bool = False
     allowed_hosts: tuple[str, ...] = ("localhost",)
     fit: Callable[[], Sequence[Fit]] | None = None
     plan_site: Callable[[str], Mapping[str, Any]] | None = None
     new_id: Callable[[], str] = random_id
+    pad: Callable[[], int] = random_pad
+    heartbeat_s: float = 10.0

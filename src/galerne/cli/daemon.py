@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import errno
+import secrets
 import signal
 import socket
 import threading
@@ -48,6 +49,12 @@ def attach_or_host(settings: Settings) -> Iterator[str]:
         return
     with _host(settings) as address:
         yield address
+
+
+def own_key(settings: Settings) -> str | None:
+    """The key by which the folder's daemon knows its owner's commands; else the one that is set."""
+    running = read_daemon(settings.home)
+    return running.key if running and running.key else settings.api_key
 
 
 def _address_of_daemon(home: Path) -> str | None:
@@ -121,8 +128,10 @@ async def _open_and_serve(
 ) -> None:
     with DataFolderLock(settings.home) as lock, _listen(settings.host, settings.port) as listener:
         address = _address_of(listener, settings.host)
+        own_key = secrets.token_urlsafe(32)
         foundation: Foundation = lay_foundation(settings, clock=SystemClock())
-        async with open_house(foundation, base_url=_own_address(listener), simulate=simulate) as app:
+        house = open_house(foundation, base_url=_own_address(listener), own_key=own_key, simulate=simulate)
+        async with house as app:
             server = _Server(
                 uvicorn.Config(
                     app,
@@ -136,7 +145,7 @@ async def _open_and_serve(
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started and not serving.done():
                 await asyncio.sleep(0.005)
-            lock.announce(address)
+            lock.announce(address, key=own_key)
             ready(address)
             told = asyncio.create_task(stopping.wait())
             await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)

@@ -16,11 +16,11 @@ from galerne.chat.client import ApiClient
 from galerne.chat.store import open_conversations
 from galerne.chat.web import create_web
 from galerne.cli.nodes import PoweredNode, local_node, simulated_node
-from galerne.cli.settings import Settings
+from galerne.cli.settings import Settings, is_loopback
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
 from galerne.errors import InvalidRequest
-from galerne.fleet import ChainObserver, Gateway, Router, Surroundings, Throughput
+from galerne.fleet import Admission, ChainObserver, Gateway, Router, Surroundings, Throughput
 from galerne.grid import GridSignal, annual_signal, direct_profile_g_per_kwh
 from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
 from galerne.machine.host import free_memory_bytes
@@ -68,13 +68,14 @@ def lay_foundation(settings: Settings, *, clock: Clock) -> Foundation:
 
 @contextlib.asynccontextmanager
 async def open_house(
-    foundation: Foundation, *, base_url: str, simulate: str | None = None
+    foundation: Foundation, *, base_url: str, own_key: str, simulate: str | None = None
 ) -> AsyncIterator[FastAPI]:
     """Everything a daemon serves, from the meter to the page, for as long as the block lasts.
 
     Args:
         foundation: settings and facts.
         base_url: where this daemon answers; the page is a client of it.
+        own_key: what the page, and the owner's other commands, send.
         simulate: id of a catalogue system to simulate instead of running an engine.
 
     Raises:
@@ -84,7 +85,7 @@ async def open_house(
     foundation.grid()  # an unknown zone is said now, not at the first answer
     powered = _make_node(foundation, simulate=simulate)
     with contextlib.ExitStack() as stack:
-        ledger = Ledger.open(sqlite_url(settings.ledger_path))
+        ledger = Ledger.open(settings.ledger_url)
         stack.callback(ledger.close)
         meter = _make_meter(foundation, powered, simulated=simulate is not None)
         stack.callback(meter.close)
@@ -93,8 +94,8 @@ async def open_house(
         gateway = _make_gateway(foundation, powered, accountant, ledger, meter_method=meter.method)
         conversations = open_conversations(sqlite_url(settings.chat_path), clock=clock)
         stack.callback(conversations.close)
-        app = create_app(_make_services(foundation, powered, gateway, ledger))
-        web = create_web(ApiClient(base_url, key=settings.api_key), store=conversations, key=settings.api_key)
+        app = create_app(_make_services(foundation, powered, gateway, ledger, own_key=own_key))
+        web = create_web(ApiClient(base_url, key=own_key), store=conversations, keys=app.state.doorkeeper)
         app.mount("/", web)
         async with gateway, web.router.lifespan_context(web):
             yield app
@@ -190,6 +191,7 @@ def _make_gateway(
         nodes=[powered.node],
         router=Router(),
         accountant=accountant,
+        admission=Admission(quotas=ledger.quotas, accountant=accountant, clock=clock),
         clock=clock,
         grid=foundation.grid,
         facility=foundation.facility(),
@@ -205,7 +207,7 @@ def _make_gateway(
 
 
 def _make_services(
-    foundation: Foundation, powered: PoweredNode, gateway: Gateway, ledger: Ledger
+    foundation: Foundation, powered: PoweredNode, gateway: Gateway, ledger: Ledger, *, own_key: str
 ) -> Services:
     settings, catalog = foundation.settings, foundation.catalog
 
@@ -225,6 +227,9 @@ def _make_services(
         clock=foundation.clock,
         language=settings.language,
         api_key_hash=hash_key(settings.api_key) if settings.api_key else None,
+        own_key_hash=hash_key(own_key),
+        keys=ledger.keys,
+        key_required=not is_loopback(settings.host),
         allowed_hosts=("localhost", settings.host, *settings.host_names),
         fit=fits,
         plan_site=plan,

@@ -15,9 +15,11 @@ import platformdirs
 
 from galerne.errors import InvalidRequest
 from galerne.language import Language, environment_language
+from galerne.storage import sqlite_url
 
 SETTINGS: Mapping[str, str] = {
     "GALERNE_HOME": "Folder of the ledger, conversations and models (default: the user's data folder).",
+    "GALERNE_LEDGER": "URL of the ledger's PostgreSQL database (default: a SQLite file in GALERNE_HOME).",
     "GALERNE_CATALOG": "Folder whose tables overlay the packaged catalogue, row by row.",
     "GALERNE_MODELS": "Folder of GGUF model files (default: models in GALERNE_HOME).",
     "GALERNE_MODEL": "Model to serve when none is named (default: galerne-mini).",
@@ -50,6 +52,7 @@ class Settings:
     """
 
     home: Path
+    ledger: str | None
     models_folder: Path
     catalog_folder: Path | None
     model_id: str
@@ -68,8 +71,13 @@ class Settings:
 
     @property
     def ledger_path(self) -> Path:
-        """The ledger's database."""
+        """The ledger's file, where it is not in another database."""
         return self.home / "ledger.db"
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's database."""
+        return self.ledger or sqlite_url(self.ledger_path)
 
     @property
     def chat_path(self) -> Path:
@@ -84,9 +92,8 @@ class Settings:
         """
         if self.api_key or is_loopback(self.host):
             return
-        raise InvalidRequest(
-            path="GALERNE_API_KEY", problem=f"serving on {self.host} needs a key, so that only yours may ask"
-        )
+        problem = f"serving on {self.host} needs a key: `galerne key create` makes one"
+        raise InvalidRequest(path="GALERNE_API_KEY", problem=problem)
 
 
 def is_loopback(host: str) -> bool:
@@ -107,6 +114,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     own_place = environ.get("GALERNE_PUE_RATIO") or environ.get("GALERNE_WATER_L_PER_KWH")
     return Settings(
         home=home.expanduser().absolute(),
+        ledger=environ.get("GALERNE_LEDGER") or None,
         models_folder=Path(environ.get("GALERNE_MODELS") or home / "models").expanduser().absolute(),
         catalog_folder=_folder(environ, "GALERNE_CATALOG"),
         model_id=environ.get("GALERNE_MODEL") or "galerne-mini",

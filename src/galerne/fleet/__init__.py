@@ -1,5 +1,6 @@
 """Nodes, the router with its policies, and the gateway a message passes through."""
 
+from galerne.fleet.admission import Admission
 from galerne.fleet.chain import (
     ChainObserver,
     ChainView,
@@ -16,6 +17,7 @@ from galerne.fleet.throughput import Throughput
 
 __all__ = [
     "POLICIES",
+    "Admission",
     "ChainObserver",
     "ChainView",
     "Delivered",

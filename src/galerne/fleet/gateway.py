@@ -12,13 +12,14 @@ from galerne.clock import Clock
 from galerne.energy import FacilityFactors
 from galerne.engines import EngineState
 from galerne.errors import EngineCrashed
+from galerne.fleet.admission import Admission
 from galerne.fleet.chain import ChainObserver, ChainView
 from galerne.fleet.records import Delivered, GatewayStatus, Node, RouteDecision, ServedModel
 from galerne.fleet.router import Router
 from galerne.fleet.throughput import Throughput
 from galerne.generation import Finished, FinishReason, GenerationRequest, PromptRead, TokenChunk, Usage
 from galerne.grid import GridSignal
-from galerne.ledger import Accountant, AnswerFacts, Receipt
+from galerne.ledger import Accountant, AnswerFacts, Payer, Receipt, Standing
 
 GatewayEvent: TypeAlias = PromptRead | TokenChunk | Delivered
 
@@ -66,6 +67,7 @@ class Gateway:
         nodes: engines with the plans they run under.
         router: chooses among them.
         accountant: writes the bills.
+        admission: keeps to the limits of who pays them.
         clock: time.
         grid: the electricity now.
         facility: what the place adds.
@@ -73,12 +75,13 @@ class Gateway:
         observer: composes the view of the chain.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the composition root names each part
         self,
         *,
         nodes: Sequence[Node],
         router: Router,
         accountant: Accountant,
+        admission: Admission,
         clock: Clock,
         grid: Callable[[], GridSignal],
         facility: FacilityFactors,
@@ -90,10 +93,12 @@ class Gateway:
         self._observer = observer
         self._router = router
         self._accountant = accountant
+        self._admission = admission
         self._clock = clock
         self._grid = grid
         self._facility = facility
         self._receipt_ids: dict[str, str] = {}
+        self._standings: dict[str, Sequence[Standing]] = {}
         self._ticker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Gateway:
@@ -158,6 +163,10 @@ class Gateway:
         """The id that the receipt of an answer in flight will have."""
         return self._receipt_ids.get(request_id)
 
+    def standings(self, request_id: str) -> Sequence[Standing]:
+        """The limits that hold for an answer in flight, as they stood with its worst case."""
+        return self._standings.get(request_id, ())
+
     def decide(self, request: GenerationRequest) -> RouteDecision:
         """Where this request would go now.
 
@@ -167,20 +176,29 @@ class Gateway:
         """
         return self._router.choose(request, self.nodes, grid=self._grid(), facility=self._facility)
 
-    async def answer(self, request: GenerationRequest) -> AsyncGenerator[GatewayEvent, None]:
+    async def answer(self, request: GenerationRequest, *, payer: Payer) -> AsyncGenerator[GatewayEvent, None]:
         """Stream one answer; the last event is its delivery, durable in the ledger.
 
         Closing the generator cancels the work within a token; what was used until then is accounted for.
 
+        Args:
+            request: what is asked.
+            payer: on whose account, and within whose limits.
+
         Raises:
-            GalerneError: of routing or of the engine.
+            GalerneError: of routing, of the payer's limits or of the engine.
         """
         decision = self.decide(request)
         node = decision.node
+        standings = await self._admission.admit(request, payer, node)
         progress = _Progress(self._clock)
-        self._receipt_ids[request.request_id] = self._accountant.begin(
-            request.request_id, node.model_id, weights=node.weights
-        )
+        try:
+            receipt_id = self._accountant.begin(request.request_id, node.model_id, weights=node.weights)
+        except BaseException:
+            await self._admission.withdraw(request)
+            raise
+        self._receipt_ids[request.request_id] = receipt_id
+        self._standings[request.request_id] = standings
         finished: Finished | None = None
         reason = FinishReason.CANCELLED
         stream = node.engine.generate(node.with_defaults(request))
@@ -195,14 +213,14 @@ class Gateway:
             reason = FinishReason.ERROR
             raise
         finally:
-            del self._receipt_ids[request.request_id]
+            del self._receipt_ids[request.request_id], self._standings[request.request_id]
             await asyncio.shield(stream.aclose())
             if finished is None:
-                await self._write_bill(request, progress.usage(), reason)
+                await self._write_bill(request, payer, progress.usage(), reason)
         if finished is None:
             raise EngineCrashed(engine=str(node.engine.status().kind), exit_code=None)
         self._learn(node, request, finished.usage)
-        receipt = await self._write_bill(request, finished.usage, finished.reason)
+        receipt = await self._write_bill(request, payer, finished.usage, finished.reason)
         yield Delivered(finished=finished, receipt=receipt, decision=decision)
 
     def _account(
@@ -217,9 +235,13 @@ class Gateway:
             self._accountant.tokens(request.request_id, n_tokens=event.n_tokens)
             self._throughput.count(event.n_tokens)
 
-    async def _write_bill(self, request: GenerationRequest, usage: Usage, reason: FinishReason) -> Receipt:
+    async def _write_bill(
+        self, request: GenerationRequest, payer: Payer, usage: Usage, reason: FinishReason
+    ) -> Receipt:
         """Finish the account of an answer, even if whoever waits for it is cancelled meanwhile."""
-        facts = AnswerFacts(request_id=request.request_id, usage=usage, finish_reason=reason)
+        facts = AnswerFacts(
+            request_id=request.request_id, usage=usage, finish_reason=reason, key_id=payer.key_id
+        )
         return await asyncio.shield(asyncio.wrap_future(self._accountant.finish(facts)))
 
     def _learn(self, node: Node, request: GenerationRequest, usage: Usage) -> None:

@@ -66,6 +66,18 @@ class Quotas:
             counters = _counters(connection, keys)
         return [_standing(limit, key, counters) for limit, key in zip(limits, keys, strict=True)]
 
+    def none_limited(self, subjects: Iterable[str], *, at: float) -> bool:
+        """Whether it is known, without asking the database, that none of these subjects has a limit."""
+        return self._is_fresh(at) and self._limited.isdisjoint(subjects)
+
+    def any_limited(self, subjects: Iterable[str], *, at: float) -> bool:
+        """Whether any of these subjects has a limit; one that another program set may show a second later."""
+        if not self._is_fresh(at):
+            with reading(self._engine) as connection:
+                self._limited = frozenset(connection.scalars(select(LIMITS.c.subject).distinct()))
+            self._limited_at = at
+        return not self._limited.isdisjoint(subjects)
+
     def hold(
         self,
         request_id: str,
@@ -91,11 +103,11 @@ class Quotas:
             QuotaExhausted: a limit does not leave as much; nothing was held.
             StoreUnreachable: the database does not answer.
         """
-        limited = self._limited_subjects(at).intersection(subjects)
-        if not limited:
+        subjects = list(subjects)
+        if not self.any_limited(subjects, at=at):
             return []
         with writing(self._engine, survives_power_loss=False) as connection:
-            limits = _limits(connection, limited)
+            limits = _limits(connection, subjects)
             keys = [_counter_key(limit, at) for limit in limits]
             counters = _locked_counters(connection, keys)
             known = {limit.unit: _known(need[limit.unit], limit.unit) for limit in limits}
@@ -134,12 +146,8 @@ class Quotas:
         with writing(self._engine) as connection:
             _release(connection, or_(HOLDS.c.node_id == node_id, HOLDS.c.at < at - HOLD_LIFE_S))
 
-    def _limited_subjects(self, at: float) -> frozenset[str]:
-        if self._limited_at is None or not 0.0 <= at - self._limited_at < FRESH_S:
-            with reading(self._engine) as connection:
-                self._limited = frozenset(connection.scalars(select(LIMITS.c.subject).distinct()))
-            self._limited_at = at
-        return self._limited
+    def _is_fresh(self, at: float) -> bool:
+        return self._limited_at is not None and 0.0 <= at - self._limited_at < FRESH_S
 
 
 def charge_holds(

@@ -133,7 +133,12 @@ class Ledger:
         return self._first_receipt(query.order_by(SETTLEMENTS.c.revision.desc()))
 
     def usage(
-        self, group_by: str = "total", *, since_at: float | None = None, until_at: float | None = None
+        self,
+        group_by: str = "total",
+        *,
+        since_at: float | None = None,
+        until_at: float | None = None,
+        owner: str | None = None,
     ) -> UsageReport:
         """What the answers of a stretch of time used, and where all metered energy went.
 
@@ -141,12 +146,13 @@ class Ledger:
             group_by: ``model``, ``day`` or ``total``.
             since_at: first instant counted; None for the beginning.
             until_at: first instant not counted; None for no end.
+            owner: whose keys' answers alone are counted; None for all. The accounts are the machine's.
 
         Raises:
             StoreUnreachable: the database does not answer.
         """
         with reading(self._engine) as connection:
-            return report_usage(connection, group_by, since_at=since_at, until_at=until_at)
+            return report_usage(connection, group_by, since_at=since_at, until_at=until_at, owner=owner)
 
     def last_entry(self, node_id: str) -> AccountEntry | None:
         """The newest account entry of a node."""

@@ -17,7 +17,7 @@ from galerne.ledger.impact import NO_IMPACT, Impact, impact_of
 from galerne.ledger.receipt import energy_split
 from galerne.ledger.records import Accounts, Factors
 from galerne.ledger.rows import factors_of
-from galerne.ledger.schema import ANSWERS, ENTRIES, FACTORS, SETTLEMENTS
+from galerne.ledger.schema import ANSWERS, ENTRIES, FACTORS, KEYS, SETTLEMENTS
 from galerne.units import from_microjoules
 
 GROUPINGS = ("total", "model", "day")
@@ -75,14 +75,22 @@ class UsageReport:
 
 
 def report_usage(
-    connection: Connection, group_by: str, *, since_at: float | None, until_at: float | None
+    connection: Connection,
+    group_by: str,
+    *,
+    since_at: float | None,
+    until_at: float | None,
+    owner: str | None = None,
 ) -> UsageReport:
     """Sum up in one consistent view of the store."""
     if group_by not in GROUPINGS:
         raise ValueError(f"usage is grouped by one of {', '.join(GROUPINGS)}, not {group_by!r}")
     rows: dict[str, UsageRow] = {}
     frozen: dict[str, Factors] = {}
-    for sums in connection.execute(_sums(group_by, since_at=since_at, until_at=until_at)).mappings():
+    query = _sums(group_by, since_at=since_at, until_at=until_at)
+    if owner is not None:
+        query = query.where(ANSWERS.c.key_id.in_(select(KEYS.c.key_id).where(KEYS.c.owner == owner)))
+    for sums in connection.execute(query).mappings():
         factors_id = sums["factors_id"]
         if factors_id not in frozen:
             frozen[factors_id] = _factors(connection, factors_id)

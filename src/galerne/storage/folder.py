@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,10 +30,12 @@ class DaemonInfo:
     Attributes:
         pid: its process.
         address: where it answers, such as ``http://127.0.0.1:4747``; None while it starts.
+        key: what its owner's other commands send it: who can read this folder owns it.
     """
 
     pid: int
     address: str | None
+    key: str | None = field(default=None, repr=False)
 
 
 class DataFolderLock:
@@ -76,11 +78,11 @@ class DataFolderLock:
             os.close(self._file)
             self._file = None
 
-    def announce(self, address: str) -> None:
-        """Tell other commands where this daemon answers."""
+    def announce(self, address: str, *, key: str | None = None) -> None:
+        """Tell the owner's other commands where this daemon answers, and by which key it knows them."""
         if self._file is None:
             raise ValueError("only the owner of a data folder announces an address")
-        _write(self._file, DaemonInfo(pid=os.getpid(), address=address))
+        _write(self._file, DaemonInfo(pid=os.getpid(), address=address, key=key))
 
 
 def read_daemon(folder: Path) -> DaemonInfo | None:
@@ -114,13 +116,13 @@ def _lock(file: int, folder: Path) -> None:
 
 
 def _write(file: int, info: DaemonInfo) -> None:
-    record = json.dumps({"pid": info.pid, "address": info.address})
+    record = json.dumps({"pid": info.pid, "address": info.address, "key": info.key})
     os.pwrite(file, record.ljust(_RECORD_BYTES).encode(), 0)  # one size, one write: never half of each
 
 
 def _read(file: int) -> DaemonInfo:
     try:
         record = json.loads(os.pread(file, _RECORD_BYTES, 0))
-        return DaemonInfo(pid=int(record["pid"]), address=record["address"])
+        return DaemonInfo(pid=int(record["pid"]), address=record["address"], key=record.get("key"))
     except (ValueError, KeyError, TypeError):
         return DaemonInfo(pid=0, address=None)  # locked this instant, not yet signed

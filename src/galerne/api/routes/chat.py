@@ -13,12 +13,14 @@ from starlette.responses import JSONResponse, Response
 
 from galerne.api.answer_stream import AnswerStream
 from galerne.api.connection import while_connected
+from galerne.api.limits import limit_headers
 from galerne.api.services import Services
 from galerne.api.wire.answer import ChatCompletion, completion_body, usage_body
 from galerne.api.wire.chunks import ChunkWriter
 from galerne.api.wire.request import ChatRequest, parse_chat_request
 from galerne.fleet import Delivered
 from galerne.generation import GenerationRequest, TokenChunk
+from galerne.ledger import Payer
 
 CLIENT_LEFT = 499
 """Status in the log of a request whose client did not wait; nobody reads it."""
@@ -56,6 +58,7 @@ def chat_routes(services: Services) -> APIRouter:
         question = asked.question(f"chatcmpl-{request.state.request_id}")
         logger.debug("%s: a question of %d characters", question.request_id, question.n_characters())
         model = served_name(services, asked.model)
+        payer = request.state.caller.payer
         if asked.stream:
             writer = ChunkWriter(
                 completion_id=question.request_id,
@@ -64,17 +67,17 @@ def chat_routes(services: Services) -> APIRouter:
                 usage_apart=asked.usage_apart,
             )
             return AnswerStream(
-                services.gateway.answer(question),
+                services.gateway.answer(question, payer=payer),
                 writer=writer,
-                receipt_id=partial(services.gateway.receipt_id, question.request_id),
+                headers=partial(headers_in_flight, services, question.request_id),
                 language=services.language,
             )
         try:
-            whole = whole_answer(services, question, model=model)
-            body = await while_connected(whole, request.receive)
+            whole = whole_answer(services, question, payer=payer, model=model)
+            body, headers = await while_connected(whole, request.receive)
         except ClientDisconnect:
             return Response(status_code=CLIENT_LEFT)
-        return JSONResponse(body, headers={"galerne-receipt": body["usage"]["galerne"]["id"]})
+        return JSONResponse(body, headers=headers)
 
     return router
 
@@ -85,17 +88,29 @@ def served_name(services: Services, name: str) -> str:
     return next((m.model_id for m in served if name == m.model_id or name in m.aliases), name)
 
 
-async def whole_answer(services: Services, question: GenerationRequest, *, model: str) -> dict[str, Any]:
-    """The body of an answer that is not streamed."""
+def headers_in_flight(services: Services, request_id: str) -> dict[str, str]:
+    """What the headers say of an answer that has begun: its receipt, and the limits it counts against."""
+    headers = limit_headers(services.gateway.standings(request_id))
+    if receipt_id := services.gateway.receipt_id(request_id):
+        headers["galerne-receipt"] = receipt_id
+    return headers
+
+
+async def whole_answer(
+    services: Services, question: GenerationRequest, *, payer: Payer, model: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The body of an answer that is not streamed, and its headers."""
+    headers: dict[str, str] = {}
     created_at = services.clock.now_at()
     pieces: list[str] = []
-    async with aclosing(services.gateway.answer(question)) as events:
+    async with aclosing(services.gateway.answer(question, payer=payer)) as events:
         async for event in events:
+            headers = headers or headers_in_flight(services, question.request_id)
             if isinstance(event, TokenChunk):
                 pieces.append(event.text)
             elif isinstance(event, Delivered):
                 finished, receipt = event.finished, event.receipt
-    return completion_body(
+    body = completion_body(
         completion_id=question.request_id,
         model=model,
         created_at=created_at,
@@ -103,3 +118,4 @@ async def whole_answer(services: Services, question: GenerationRequest, *, model
         reason=finished.reason,
         usage=usage_body(finished.usage, receipt),
     )
+    return body, headers

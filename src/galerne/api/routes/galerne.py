@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
+from galerne.api.routes.accounts import may_see
 from galerne.api.services import Services
 from galerne.api.wire.chain import ChainBody, chain_body
 from galerne.api.wire.fit import FitList, fit_body
@@ -25,8 +27,11 @@ def galerne_routes(services: Services) -> APIRouter:
     router = APIRouter(tags=["galerne"])
 
     @router.get("/v1/galerne/chain", summary="Show the chain from the grid to the last answer")
-    def show_chain() -> ChainBody:
-        return chain_body(services.gateway.chain(), services.catalog.sources)
+    def show_chain(request: Request) -> ChainBody:
+        chain = services.gateway.chain()
+        if chain.answer is not None and not may_see(chain.answer, request.state.caller, services.keys):
+            chain = replace(chain, answer=None)
+        return chain_body(chain, services.catalog.sources)
 
     if (fit := services.fit) is not None:
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
@@ -12,6 +12,7 @@ from galerne.api.problems import RETRY_AFTER_S
 from galerne.api.services import Services
 from galerne.api.wire.models import ModelCard, ModelList, model_card
 from galerne.errors import UnknownModel
+from galerne.fleet import ServedModel
 
 
 class Health(BaseModel):
@@ -27,12 +28,12 @@ def model_routes(services: Services) -> APIRouter:
     router = APIRouter(tags=["models"])
 
     @router.get("/v1/models", summary="List the models")
-    async def list_models() -> ModelList:
-        return ModelList(data=[model_card(model) for model in services.gateway.models()])
+    async def list_models(request: Request) -> ModelList:
+        return ModelList(data=[model_card(model) for model in usable_models(services, request)])
 
     @router.get("/v1/models/{model_id}", summary="Show a model")
-    async def show_model(model_id: str) -> ModelCard:
-        cards = services.gateway.models()
+    async def show_model(model_id: str, request: Request) -> ModelCard:
+        cards = usable_models(services, request)
         for model in cards:
             if model_id == model.model_id or model_id in model.aliases:
                 return model_card(model)
@@ -40,6 +41,12 @@ def model_routes(services: Services) -> APIRouter:
         raise UnknownModel(model=model_id, nearest=near[0] if near else None)
 
     return router
+
+
+def usable_models(services: Services, request: Request) -> list[ServedModel]:
+    """The models that the caller's key may use."""
+    only = request.state.caller.payer.models
+    return [model for model in services.gateway.models() if only is None or model.model_id in only]
 
 
 def health_routes(services: Services) -> APIRouter:

@@ -21,7 +21,7 @@ from galerne.chat.web import pages
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
-from galerne.chat.web.guard import SESSION_COOKIE, GuardedPages, KeyDesk, is_same_origin, read_form
+from galerne.chat.web.guard import SESSION_COOKIE, GuardedPages, KeyDesk, OneKey, PageKeys, is_same_origin, read_form
 from galerne.chat.web.stream import answer_events
 from galerne.errors import GalerneError, UnknownConversation
 from galerne.language import Language
@@ -42,7 +42,9 @@ class Web:
     keys: KeyDesk
 
 
-def create_web(client: ApiClient, *, store: ConversationStore, key: str | None = None) -> Starlette:
+def create_web(
+    client: ApiClient, *, store: ConversationStore, key: str | None = None, keys: PageKeys | None = None
+) -> Starlette:
     """The pages, to be mounted at ``/``.
 
     A mounted application's lifespan is not run by its host: enter
@@ -52,8 +54,9 @@ def create_web(client: ApiClient, *, store: ConversationStore, key: str | None =
         client: our API, not yet entered.
         store: the conversations; closing it is the caller's.
         key: asked of every browser; ``None`` asks nothing (a loopback address).
+        keys: the daemon's own list of keys, instead.
     """
-    web = Web(client=client, store=store, desk=AnswerDesk(client, store), keys=KeyDesk(key))
+    web = Web(client=client, store=store, desk=AnswerDesk(client, store), keys=KeyDesk(keys or OneKey(key)))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

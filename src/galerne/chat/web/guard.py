@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -87,31 +88,60 @@ async def read_form(request: Request) -> dict[str, str] | None:
         return None
 
 
-class KeyDesk:
-    """Lets a browser in once it has shown the key this Galerne was started with.
+class PageKeys(Protocol):
+    """Which keys open the pages: the daemon's own list."""
 
-    Sessions are random, kept as hashes in memory and end with the daemon.
+    def needs_key(self) -> bool:
+        """Whether nobody may come in without one."""
+        ...
 
-    Args:
-        key: what is asked for; ``None`` lets everyone in (a loopback address).
-    """
+    def opens_pages(self, key_hash: str) -> bool:
+        """Whether the key of this SHA-256 opens the pages now."""
+        ...
+
+
+class OneKey:
+    """A single key, or none at all on a loopback address."""
 
     def __init__(self, key: str | None) -> None:
-        self._key = key
-        self._sessions: set[str] = set()
+        self._key_hash = None if key is None else _hashed(key)
+
+    def needs_key(self) -> bool:
+        """Whether there is a key."""
+        return self._key_hash is not None
+
+    def opens_pages(self, key_hash: str) -> bool:
+        """Whether this is it."""
+        return self._key_hash is not None and hmac.compare_digest(key_hash, self._key_hash)
+
+
+class KeyDesk:
+    """Lets a browser in once it has shown a key that opens the pages, for as long as that key does.
+
+    Sessions are random, kept as hashes in memory and end with the daemon.
+    """
+
+    def __init__(self, keys: PageKeys) -> None:
+        self._keys = keys
+        self._sessions: dict[str, str] = {}  # the hash of the session, and of the key it was opened with
 
     def admits(self, request: HTTPConnection) -> bool:
-        """Whether this browser may see the pages."""
-        return self._key is None or _hashed(request.cookies.get(SESSION_COOKIE, "")) in self._sessions
+        """Whether this browser, or this program that shows the key itself, may come in."""
+        if not self._keys.needs_key():
+            return True
+        session = _hashed(request.cookies.get(SESSION_COOKIE, ""))
+        shown = _hashed(request.headers.get("authorization", "").removeprefix("Bearer "))
+        return self._keys.opens_pages(self._sessions.get(session, shown))
 
     def open_session(self, offered: str) -> str | None:
         """A new session if the key is right."""
-        if self._key is None or not hmac.compare_digest(_hashed(offered), _hashed(self._key)):
+        key_hash = _hashed(offered)
+        if not self._keys.needs_key() or not self._keys.opens_pages(key_hash):
             return None
         session = secrets.token_urlsafe(32)
-        self._sessions.add(_hashed(session))
+        self._sessions[_hashed(session)] = key_hash
         return session
 
 
 def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

@@ -8,7 +8,7 @@ import sys
 
 from galerne.chat.client import ApiClient
 from galerne.chat.terminal import chain_screen
-from galerne.cli.daemon import attach_or_host
+from galerne.cli.daemon import attach_or_host, own_key
 from galerne.cli.screen import make_console, print_json
 from galerne.cli.settings import read_settings
 from galerne.language import Language
@@ -19,7 +19,7 @@ def chain(*, once: bool, as_json: bool) -> None:
     settings = read_settings(os.environ)
     with attach_or_host(settings) as address:
         asyncio.run(
-            _show(ApiClient(address, key=settings.api_key), settings.language, once=once, as_json=as_json)
+            _show(ApiClient(address, key=own_key(settings)), settings.language, once=once, as_json=as_json)
         )
 
 

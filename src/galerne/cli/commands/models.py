@@ -7,6 +7,7 @@ import os
 import httpx
 
 from galerne.chat.figures import NARROW_SPACE, decimal, number, quantity
+from galerne.cli.daemon import own_key
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
 from galerne.errors import ServerUnreachable
@@ -72,7 +73,7 @@ def ps(*, as_json: bool) -> None:
         else:
             console.print(words["ps_nothing"].format(home=settings.home), markup=False)
         return
-    headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+    headers = {"Authorization": f"Bearer {key}"} if (key := own_key(settings)) else {}
     try:
         response = httpx.get(
             f"{daemon.address}/v1/galerne/chain", headers=headers, timeout=PATIENCE_S, trust_env=False

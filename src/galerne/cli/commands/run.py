@@ -9,7 +9,7 @@ import sys
 
 from galerne.chat.client import ApiClient
 from galerne.chat.terminal import ask_once, run_chat
-from galerne.cli.daemon import attach_or_host
+from galerne.cli.daemon import attach_or_host, own_key
 from galerne.cli.screen import make_console
 from galerne.cli.settings import Settings, read_settings
 from galerne.errors import InvalidRequest
@@ -47,7 +47,7 @@ def ask(settings: Settings, question: str, *, model: str | None = None, as_json:
     """One answer and its receipt; of the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
-        async with ApiClient(address, key=settings.api_key) as client:
+        async with ApiClient(address, key=own_key(settings)) as client:
             await ask_once(
                 client,
                 question,
@@ -65,7 +65,7 @@ def talk(settings: Settings, *, model: str | None = None) -> None:
     """A conversation in the terminal; with the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
-        async with ApiClient(address, key=settings.api_key) as client:
+        async with ApiClient(address, key=own_key(settings)) as client:
             await run_chat(client, language=settings.language, console=make_console(), model=model)
 
     with attach_or_host(settings) as address:

@@ -8,8 +8,10 @@ import os
 from rich.console import Console
 
 from galerne.cli.daemon import run_daemon
-from galerne.cli.settings import read_settings
+from galerne.cli.settings import Settings, read_settings
+from galerne.errors import InvalidRequest
 from galerne.language import phrases
+from galerne.ledger import Ledger
 
 
 def serve(*, host: str | None, port: int | None, model: str | None, simulate: str | None) -> None:
@@ -27,7 +29,7 @@ def serve(*, host: str | None, port: int | None, model: str | None, simulate: st
         port=chosen.port if port is None else port,
         model_id=chosen.model_id if model is None else model,
     )
-    settings.require_key_off_loopback()
+    _require_key_off_loopback(settings)
     words = phrases("galerne.cli", settings.language)
     console = Console(highlight=False)
 
@@ -40,3 +42,16 @@ def serve(*, host: str | None, port: int | None, model: str | None, simulate: st
 
     console.print(words["starting"], style="dim")
     run_daemon(settings, announce=announce, simulate=simulate)
+
+
+def _require_key_off_loopback(settings: Settings) -> None:
+    """Refuse to serve others where neither the settings nor the ledger hold a key."""
+    try:
+        settings.require_key_off_loopback()
+    except InvalidRequest:
+        ledger = Ledger.open(settings.ledger_url)
+        try:
+            if not ledger.keys.exist():
+                raise
+        finally:
+            ledger.close()

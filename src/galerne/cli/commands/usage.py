@@ -13,7 +13,6 @@ from galerne.cli.settings import read_settings
 from galerne.errors import InvalidRequest
 from galerne.language import Language, phrases
 from galerne.ledger import Ledger, UsageReport, UsageRow, total_row
-from galerne.storage import sqlite_url
 
 GROUPS = ("model", "day", "total")
 
@@ -28,7 +27,7 @@ def usage(*, group_by: str, as_json: bool) -> None:
     if group_by not in GROUPS:
         raise InvalidRequest(path="--by", problem=f"one of {', '.join(GROUPS)}, not {group_by!r}")
     settings = read_settings(os.environ)
-    ledger = Ledger.open(sqlite_url(settings.ledger_path))
+    ledger = Ledger.open(settings.ledger_url)
     try:
         report = ledger.usage(group_by)
     finally:

@@ -1,0 +1,97 @@
+"""Asks for room in the payer's limits before an answer begins: its worst case on the node that was chosen."""
+
+from __future__ import annotations
+
+import asyncio
+
+from galerne.clock import Clock
+from galerne.energy import EnergySplit
+from galerne.errors import OutOfScope
+from galerne.fleet.records import Node
+from galerne.generation import GenerationRequest
+from galerne.ledger import Accountant, Payer, Quotas, Standing, Unit
+from galerne.perf import BatchShape, predict_step
+
+TEMPLATE_TOKENS = 512
+"""What a model's template may add to a conversation; some bring a system prompt of their own."""
+TEMPLATE_TOKENS_PER_MESSAGE = 16
+ENERGY_MARGIN_RATIO = 2.0
+"""How far the meter may be above the model before an answer in flight can cost more than was held for it."""
+
+
+class Admission:
+    """Lets in what the limits of its payer leave room for.
+
+    Args:
+        quotas: the limits.
+        accountant: knows what energy comes to.
+        clock: time.
+    """
+
+    def __init__(self, *, quotas: Quotas, accountant: Accountant, clock: Clock) -> None:
+        self._quotas = quotas
+        self._accountant = accountant
+        self._clock = clock
+
+    async def admit(self, request: GenerationRequest, payer: Payer, node: Node) -> list[Standing]:
+        """Hold the worst case of a request; its receipt will charge the truth.
+
+        Returns:
+            The limits that hold for it, as they stand with it.
+
+        Raises:
+            OutOfScope: the key may not use this model.
+            QuotaExhausted: a limit does not leave as much.
+            StoreUnreachable: the ledger does not answer.
+        """
+        if payer.models is not None and node.model_id not in payer.models:
+            raise OutOfScope(what=f"use the model {node.model_id}")
+        if self._quotas.none_limited(payer.subjects(node.model_id), at=self._clock.now_at()):
+            return []
+        holding = asyncio.ensure_future(asyncio.to_thread(self._hold, request, payer, node))
+        try:
+            return await asyncio.shield(holding)
+        except asyncio.CancelledError:  # whoever asked has left; what was held must not stay
+            holding.add_done_callback(lambda done: self._give_back(request.request_id, done))
+            raise
+
+    async def withdraw(self, request: GenerationRequest) -> None:
+        """Give back what was held for a request that will have no receipt."""
+        await asyncio.shield(asyncio.to_thread(self._quotas.release, request.request_id))
+
+    def _hold(self, request: GenerationRequest, payer: Payer, node: Node) -> list[Standing]:
+        subjects, at = payer.subjects(node.model_id), self._clock.now_at()
+        if not self._quotas.any_limited(subjects, at=at):
+            return []
+        need = worst_case(node, request, self._accountant)
+        return self._quotas.hold(request.request_id, subjects, need, node_id=self._accountant.node_id, at=at)
+
+    def _give_back(self, request_id: str, done: asyncio.Future[list[Standing]]) -> None:
+        if not done.cancelled() and done.exception() is None and done.result():
+            done.get_loop().run_in_executor(None, self._quotas.release, request_id)
+
+
+def worst_case(node: Node, request: GenerationRequest, accountant: Accountant) -> dict[Unit, int | None]:
+    """The most an answer can count for.
+
+    In tokens this is a bound: a token is a byte or more, an answer ends at its limit, and both together fit
+    the context. In energy, grams and euros it is the shared model's figure for every token there may be,
+    alone on the machine, with a margin: the meter has the last word.
+    """
+    context_tokens = node.engine.status().context_tokens
+    n_bytes = len(repr(request).encode(errors="surrogatepass"))  # at least as long as every text in it
+    template_tokens = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE * len(request.messages)
+    prompt_tokens = min(n_bytes + template_tokens, context_tokens)
+    new_tokens = min(request.sampling.max_new_tokens or context_tokens, context_tokens)
+    prefill = predict_step(node.plan, BatchShape(n_sequences=1.0, prompt_tokens=float(prompt_tokens)))
+    decode = predict_step(node.plan, BatchShape(n_sequences=1.0, context_tokens=float(context_tokens)))
+    energy = EnergySplit(
+        accelerator_j=prefill.accelerator_j + new_tokens * decode.accelerator_j,
+        host_j=prefill.host_j + new_tokens * decode.host_j,
+    )
+    device_s = float(prefill.duration_s) + new_tokens * float(decode.duration_s)
+    return accountant.foresee(
+        tokens=min(prompt_tokens + new_tokens, context_tokens),
+        it_j=float(energy.it_j) * ENERGY_MARGIN_RATIO,
+        device_s=device_s * ENERGY_MARGIN_RATIO,
+    )
