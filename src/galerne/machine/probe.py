@@ -18,13 +18,12 @@ from galerne.clock import Clock
 from galerne.errors import InvalidFact, UnknownId
 from galerne.machine.host import HostReading, free_memory_bytes, read_host
 from galerne.machine.nvidia import load_nvml, match_accelerator, read_devices
-from galerne.machine.speed import Speed, measure_speed
+from galerne.machine.speed import CALM_RATIO, Speed, measure_speed
 
 CACHE_NAME = "machine.json"
 PROCEDURE = 1
 """Number of the measuring procedure: a cached figure of another one is measured again."""
 
-CALM_RATIO = 0.8
 MOST_MEASUREMENTS = 5
 """A figure had with less of the cores' time than the first is measured again at later starts, this often."""
 
