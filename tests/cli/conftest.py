@@ -32,8 +32,8 @@ def home(make_home: Callable[[], Path]) -> Path:
 
 @pytest.fixture
 def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    def run(*arguments: str, **settings: str) -> Outcome:
-        values = environment(home, **settings)
+    def run(*arguments: str, at: Path = home, **settings: str) -> Outcome:
+        values = environment(at, **settings)
         for name in os.environ.keys() - values.keys():
             monkeypatch.delenv(name)
         for name, value in values.items():

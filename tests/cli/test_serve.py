@@ -29,30 +29,30 @@ def test_what_is_announced_answers(daemon):
     assert answer["usage"]["galerne"]["method"] == "modelled"
 
 
-def test_ps_finds_it(daemon):
-    (row,) = galerne("ps", "--json", home=daemon.home).document()["running"]
+def test_ps_finds_it(daemon, here):
+    (row,) = here("ps", "--json", at=daemon.home).document()["running"]
     assert (row["address"], row["pid"]) == (daemon.address, daemon.pid)
     assert row["engine"]["model_id"] == "galerne-mini"
-    assert daemon.address in galerne("ps", home=daemon.home).output
+    assert daemon.address in here("ps", at=daemon.home).output
 
 
-def test_a_second_one_on_the_same_folder_is_refused_naming_the_first(daemon):
-    refused = galerne("serve", "--port", "0", home=daemon.home)
+def test_a_second_one_on_the_same_folder_is_refused_naming_the_first(daemon, here):
+    refused = here("serve", "--port", "0", at=daemon.home)
     assert refused.exit_code == 4
     assert str(daemon.pid) in refused.errors
     assert httpx.get(f"{daemon.address}/health").status_code == 200
 
 
-def test_a_port_in_use_is_refused_naming_it(daemon, home):
+def test_a_port_in_use_is_refused_naming_it(daemon, home, here):
     port = daemon.address.rpartition(":")[2]
-    refused = galerne("serve", "--port", port, home=home)
+    refused = here("serve", "--port", port, at=home)
     assert refused.exit_code == 4
     assert port in refused.errors
     assert owner_of(home) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_it_ends_cleanly_when_told(number, home):
+def test_it_ends_cleanly_when_told(number, home, here):
     with serving(home) as daemon:
         children = daemon.children()
         assert children
@@ -63,8 +63,8 @@ def test_it_ends_cleanly_when_told(number, home):
         assert daemon.process.stderr.read() == ""
     assert gone(children)
     assert owner_of(home) is None
-    assert galerne("ps", "--json", home=home).document() == {"running": []}
-    assert galerne("usage", "--json", home=home).document()["adds_up"]
+    assert here("ps", "--json", at=home).document() == {"running": []}
+    assert here("usage", "--json", at=home).document()["adds_up"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -80,29 +80,29 @@ def test_told_to_end_while_it_starts_it_does(number, home):
     assert owner_of(home) is None
 
 
-def test_killed_outright_it_leaves_no_engine_and_no_lock_and_loses_no_receipt(home):
+def test_killed_outright_it_leaves_no_engine_and_no_lock_and_loses_no_receipt(home, here):
     with serving(home) as daemon:
         children = daemon.children()
         receipt_id = ask(daemon.address, model="galerne-mini", max_tokens=4).headers["galerne-receipt"]
         daemon.end(signal.SIGKILL)
     assert gone(children)
-    assert galerne("ps", "--json", home=home).document() == {"running": []}
+    assert here("ps", "--json", at=home).document() == {"running": []}
     with serving(home) as daemon:
         receipt = httpx.get(f"{daemon.address}/v1/receipts/{receipt_id}").json()
         assert receipt["id"] == receipt_id
         daemon.end(signal.SIGTERM)
-    document = galerne("usage", "--json", home=home).document()
+    document = here("usage", "--json", at=home).document()
     assert document["adds_up"]
     assert document["rows"][-1]["n_answers"] == 1
 
 
-def test_a_key_is_asked_for_and_ours_is_sent(home):
+def test_a_key_is_asked_for_and_ours_is_sent(home, here):
     with serving(home, GALERNE_API_KEY="k-123") as daemon:
         assert httpx.get(f"{daemon.address}/v1/models").status_code == 401
         allowed = httpx.get(f"{daemon.address}/v1/models", headers={"Authorization": "Bearer k-123"})
         assert allowed.status_code == 200
-        assert galerne("ps", "--json", home=home, GALERNE_API_KEY="k-123").document()["running"]
-        refused = galerne("ps", "--json", home=home)
+        assert here("ps", "--json", at=home, GALERNE_API_KEY="k-123").document()["running"]
+        refused = here("ps", "--json", at=home)
         assert refused.exit_code == 3
 
 

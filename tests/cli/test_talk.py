@@ -12,19 +12,19 @@ RECEIPT_LINE = re.compile(r"\d\s[mµnk]?J · .*CO₂e · .*modelled")
 FRENCH_RECEIPT_LINE = re.compile(r"\d\s[mµnk]?J · .*CO₂e · .*modélisé")
 
 
-def test_alone_without_a_terminal_it_shows_the_machine_an_answer_and_its_receipt(home):
+def test_alone_without_a_terminal_it_shows_the_machine_an_answer_and_its_receipt(home, here):
     told = galerne(home=home)
     assert told.exit_code == 0, told.errors
     assert "This machine" in told.output
     assert "What fits on it" in told.output
     assert RECEIPT_LINE.search(told.output.splitlines()[-1])
     assert owner_of(home) is None
-    document = galerne("usage", "--json", home=home).document()
+    document = here("usage", "--json", at=home).document()
     assert document["rows"][0]["group"] == "galerne-mini"
     assert document["rows"][-1]["n_answers"] == 1
     assert document["rows"][-1]["new_tokens"] > 0
     assert document["adds_up"]
-    assert "The parts add up to the meter" in galerne("usage", home=home).output
+    assert "The parts add up to the meter" in here("usage", at=home).output
 
 
 def test_alone_with_its_input_closed_it_still_answers(daemon):
@@ -94,9 +94,9 @@ def test_an_unknown_model_names_the_nearest_even_through_a_daemon(daemon):
     assert "galerne-mini" in told.errors
 
 
-def test_the_chain_is_drawn_once_in_a_pipe(daemon):
-    assert galerne("chain", "--json", home=daemon.home).document()["grid"]["zone"] == "FR"
-    drawn = galerne("chain", home=daemon.home)
+def test_the_chain_is_drawn_once_in_a_pipe(daemon, here):
+    assert here("chain", "--json", at=daemon.home).document()["grid"]["zone"] == "FR"
+    drawn = here("chain", at=daemon.home)
     assert drawn.exit_code == 0, drawn.errors
     assert "France" in drawn.output
     assert "galerne-mini" in drawn.output

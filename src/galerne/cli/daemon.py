@@ -19,7 +19,7 @@ import uvicorn
 from galerne.cli.house import Foundation, lay_foundation, open_house
 from galerne.cli.settings import Settings
 from galerne.clock import SystemClock
-from galerne.errors import GalerneError, PortInUse
+from galerne.errors import DataFolderBusy, GalerneError, PortInUse
 from galerne.storage import DataFolderLock, read_daemon
 
 SHUTDOWN_S = 5
@@ -43,11 +43,15 @@ def run_daemon(settings: Settings, *, announce: Callable[[str], None], simulate:
 @contextlib.contextmanager
 def attach_or_host(settings: Settings) -> Iterator[str]:
     """The address of the folder's daemon; without one, host it on a free port until the block ends."""
-    address = _address_of_daemon(settings.home)
-    if address:
-        yield address
-        return
-    with _host(settings) as address:
+    with contextlib.ExitStack() as stack:
+        address = _address_of_daemon(settings.home)
+        if address is None:
+            try:
+                address = stack.enter_context(_host(settings))
+            except DataFolderBusy:  # another command was faster, and hosts it
+                address = _address_of_daemon(settings.home)
+                if address is None:
+                    raise
         yield address
 
 
