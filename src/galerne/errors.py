@@ -34,6 +34,8 @@
     │   └── NoNode                     no node can take this request; says why for each
     ├── ApiError
     │   ├── InvalidRequest             the request does not say what we can do
+    │   ├── InvalidMessageOrder        turns that leave nothing to answer, or calls without results
+    │   ├── ForbiddenField             a field that Mistral's API does not know, where strictness is asked for
     │   ├── UnknownModel               no such model here; names the nearest
     │   ├── Unauthorized               a key is needed and this is not one
     │   ├── OutOfScope                 the key is good, but not for this
@@ -388,6 +390,25 @@ class InvalidRequest(ApiError):
     sentence = "{path}: {problem}"
     path: str
     problem: str
+
+
+@failure
+class InvalidMessageOrder(ApiError):
+    """The turns of a conversation leave nothing to answer, or calls and results do not match."""
+
+    advice = "End with a question, or with one result for each call; or set `prefix` on the last message."
+    sentence = "{problem}"  # Mistral's own sentences
+    path: str
+    problem: str
+
+
+@failure
+class ForbiddenField(ApiError):
+    """A field that Mistral's API does not know, where the request asks for its strictness."""
+
+    advice = "Leave the field out, or the header `galerne-strict`."
+    sentence = "{path}: Extra inputs are not permitted"
+    path: str
 
 
 @failure

@@ -138,6 +138,7 @@ class GenerationRequest:
 
     Attributes:
         text: in place of messages.
+        embeds: texts to turn into vectors, in place of messages; nothing is generated then.
         continues: the last message is the beginning of the answer.
         effort: how hard to think, in the words of the model's template; None for its own default.
         n_top_logprobs: alternatives to report with the log probability of each token; None for neither.
@@ -147,6 +148,7 @@ class GenerationRequest:
     model_id: str
     messages: tuple[Message, ...] = ()
     text: RawText | None = None
+    embeds: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     tools: Toolbox | None = None
     json: JsonAnswer | None = None
@@ -156,7 +158,7 @@ class GenerationRequest:
 
     def n_characters(self) -> int:
         """Size of the question; the only thing about its text that may be logged."""
-        asked = sum(len(message.content) for message in self.messages)
+        asked = sum(len(message.content) for message in self.messages) + sum(map(len, self.embeds))
         return asked + (len(self.text.text) + len(self.text.suffix or "") if self.text else 0)
 
 
@@ -240,15 +242,6 @@ class Finished:
 
 GenerationEvent: TypeAlias = PromptRead | TokenChunk | ToolCall | Finished
 """What an engine streams: a ``PromptRead``, any number of ``TokenChunk`` and ``ToolCall``, a ``Finished``."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EmbeddingRequest:
-    """Texts to turn into vectors."""
-
-    request_id: str
-    model_id: str
-    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,7 +23,17 @@ from galerne.fleet import (
     RouteDecision,
     ServedModel,
 )
-from galerne.generation import Finished, FinishReason, GenerationRequest, PromptRead, TokenChunk, Usage
+from galerne.generation import (
+    Embedded,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    PromptRead,
+    TextToken,
+    TokenChunk,
+    ToolCall,
+    Usage,
+)
 from galerne.ledger import (
     Accounts,
     Answer,
@@ -91,7 +101,7 @@ def receipt(receipt_id: str = "rcpt_1", *, usage: Usage = USAGE) -> Receipt:
 class FakeGateway:
     """Answers with given pieces; fails where told; remembers what it was asked and how it ended."""
 
-    pieces: tuple[str, ...] = ("Bon", "jour", " !")
+    pieces: tuple[str | TokenChunk | ToolCall, ...] = ("Bon", "jour", " !")
     refusal: Exception | None = None
     failure: Exception | None = None
     waits: bool = False
@@ -114,8 +124,10 @@ class FakeGateway:
             if self.refusal:
                 raise self.refusal  # noqa: TRY301  # as an engine would
             yield PromptRead(prompt_tokens=USAGE.prompt_tokens, cached_tokens=USAGE.cached_tokens)
-            for piece in self.pieces:
-                yield TokenChunk(text=piece)
+            if request.embeds:
+                yield Embedded(vectors=tuple((0.6, -0.8) for _ in request.embeds), usage=USAGE)
+            for piece in () if request.embeds else self.pieces:
+                yield TokenChunk(text=piece) if isinstance(piece, str) else piece
             if self.failure:
                 raise self.failure  # noqa: TRY301
             if self.waits:
@@ -130,6 +142,13 @@ class FakeGateway:
 
     def receipt_id(self, request_id: str) -> str | None:
         return "rcpt_1" if self.asked and request_id == self.asked[-1].request_id else None
+
+    async def count_tokens(self, request: GenerationRequest) -> int:
+        self.asked.append(request)
+        return 5
+
+    async def tokenize(self, request: GenerationRequest) -> tuple[TextToken, ...]:
+        return tuple(TextToken(token_id=n, text=word) for n, word in enumerate(request.text.text.split()))
 
     def models(self) -> list[ServedModel]:
         return [
@@ -238,6 +257,7 @@ def services(gateway: FakeGateway | None = None, **changes) -> Services:
         "version": "0.1.0",
         "clock": ManualClock(),
         "new_id": lambda: f"{next(numbers):024x}",
+        "pad": lambda: 9,
         "plan_site": lambda text: {"n_characters": len(text)},
         **changes,
     }

@@ -138,10 +138,19 @@ def test_unknown_fields_pass_and_harmless_values_of_known_ones_too():
         ({"stream": "yes"}, "stream"),
         ({"stop": [""]}, "stop"),
         ({"stop": [1]}, "stop[0]"),
-        ({"n": 2}, "n"),
-        ({"tools": [{"type": "function"}]}, "tools"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
-        ({"safe_prompt": True}, "safe_prompt"),
+        ({"n": 0}, "n"),
+        ({"n": 17}, "n"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function.name"),
+        ({"tool_choice": "any"}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "x"}}}, "tool_choice.function.name"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.schema"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"logit_bias": {"5": 1}}, "logit_bias"),
+        ({"messages": [{"role": "user", "content": "x", "prefix": True}]}, "messages[0].prefix"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0]"),
     ],
 )  # fmt: skip
 def test_what_we_cannot_do_is_refused_by_its_path(changes, path):
@@ -218,7 +227,7 @@ def test_an_answer_that_was_cut_short_says_so():
 
 def test_advice_comes_in_the_language_of_the_reader():
     for headers, word in (({}, "Correct"), ({"accept-language": "fr-FR,en;q=0.5"}, "Corrigez")):
-        response = client().post(PATH, json=ask(n=3), headers=headers)
+        response = client().post(PATH, json=ask(n=99), headers=headers)
         assert response.json()["error"]["advice"].startswith(word)
 
 

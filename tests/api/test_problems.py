@@ -34,7 +34,7 @@ def test_only_what_may_succeed_later_invites_to_retry():
 def test_a_path_inside_a_list_keeps_its_place_in_mistral_details():
     error = InvalidRequest(path="messages[0].content", problem="wrong")
     body = body_of(error, Dialect.MISTRAL, Language.ENGLISH)
-    assert body["detail"][0]["loc"] == ["body", "messages[0]", "content"]
+    assert body["detail"][0]["loc"] == ["body", "messages", 0, "content"]
     assert body["raw_status_code"] == 422
 
 

@@ -11,6 +11,9 @@ from starlette.types import Receive
 
 T = TypeVar("T")
 
+CLIENT_LEFT = 499
+"""Status in the log of a request whose client did not wait; nobody reads it."""
+
 
 async def while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
     """Do the work; cancel it at once if the client leaves.

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Scope
 
 from galerne.api import problems
-from galerne.api.wire.request import path_of
+from galerne.api.wire.shared import path_of
 from galerne.errors import GalerneError, InvalidRequest, UnknownRoute
 from galerne.language import Language, preferred_language
 

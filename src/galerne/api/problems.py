@@ -7,13 +7,23 @@ Mistral's read a flat object. Both get the same facts. Nothing here imports a we
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from galerne.errors import EngineRefused, GalerneError, InvalidRequest, Overloaded, QuotaExhausted, UnknownRoute
+from galerne.errors import (
+    EngineRefused,
+    ForbiddenField,
+    GalerneError,
+    InvalidMessageOrder,
+    InvalidRequest,
+    Overloaded,
+    QuotaExhausted,
+    UnknownRoute,
+)
 from galerne.language import Language, phrases
 
 RETRY_AFTER_S = 2.0
@@ -91,6 +101,10 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "ledger_not_empty": _ours(500),
         "no_node": _ours(503, retry=True),
         "invalid_request": _asked(400, mistral_status=422),
+        "invalid_message_order": _asked(
+            400, mistral_type="invalid_request_message_order", mistral_code="3230"
+        ),
+        "forbidden_field": _asked(422, mistral_type="extra_forbidden"),
         "unknown_model": _asked(
             404, code="model_not_found", mistral_status=400, mistral_type="invalid_model", mistral_code="1500"
         ),
@@ -201,9 +215,15 @@ def internal_body(request_id: str, dialect: Dialect, language: Language) -> dict
 
 def _param(error: GalerneError) -> str | None:
     """The field of the request that a failure is about, where it is about one."""
-    if isinstance(error, InvalidRequest):
+    if isinstance(error, InvalidRequest | InvalidMessageOrder | ForbiddenField):
         return error.path
     return {"unknown_model": "model", "context_too_long": "messages"}.get(error.code)
+
+
+def _location(param: str) -> list[str | int]:
+    """``messages[0].name`` as Mistral lists it: messages, 0, name."""
+    steps = re.findall(r"[^.\[\]]+", param)
+    return [int(step) if step.isdecimal() else step for step in steps]
 
 
 def _body(
@@ -232,5 +252,8 @@ def _body(
         "galerne_code": code,
     }
     if status == 422 and param is not None:
-        flat["detail"] = [{"type": problem.mistral_type, "loc": ["body", *param.split(".")], "msg": message}]
+        problem_words = message.removeprefix(f"{param}: ")
+        flat["detail"] = [
+            {"type": problem.mistral_type, "loc": ["body", *_location(param)], "msg": problem_words}
+        ]
     return flat

@@ -80,14 +80,13 @@ def conversation(request: GenerationRequest, manners: Manners) -> dict[str, Any]
         body["response_format"] = _json_format(request.json.schema)
     if (box := request.tools) is not None:
         if is_forced(request, manners):
-            body |= {"response_format": _json_format(calls_schema(box)), "tool_choice": "none"}
-        else:
-            body |= {"tool_choice": _choice(box), "parallel_tool_calls": box.parallel}
+            body["response_format"] = _json_format(calls_schema(box))
         if manners.knows_tools:
-            body["tools"] = [tool_body(tool) for tool in box.tools]
+            choice = "none" if is_forced(request, manners) else _choice(box)
+            tools = [tool_body(tool) for tool in box.tools]
+            body |= {"tools": tools, "tool_choice": choice, "parallel_tool_calls": box.parallel}
         elif is_forced(request, manners):
             messages = (instruction(box), *messages)
-            body.pop("tool_choice")
     if request.continues:
         body |= {"continue_final_message": True, "add_generation_prompt": False}
     if request.n_top_logprobs is not None:

@@ -17,11 +17,22 @@ from galerne.fleet.chain import ChainObserver, ChainView
 from galerne.fleet.records import Delivered, GatewayStatus, Node, RouteDecision, ServedModel
 from galerne.fleet.router import Router
 from galerne.fleet.throughput import Throughput
-from galerne.generation import Finished, FinishReason, GenerationRequest, PromptRead, TokenChunk, Usage
+from galerne.generation import (
+    Embedded,
+    Finished,
+    FinishReason,
+    GenerationEvent,
+    GenerationRequest,
+    PromptRead,
+    TextToken,
+    TokenChunk,
+    ToolCall,
+    Usage,
+)
 from galerne.grid import GridSignal
 from galerne.ledger import Accountant, AnswerFacts, Payer, Receipt, Standing
 
-GatewayEvent: TypeAlias = PromptRead | TokenChunk | Delivered
+GatewayEvent: TypeAlias = PromptRead | TokenChunk | ToolCall | Embedded | Delivered
 
 WINDOW_S = 1.0
 """Length of an accounting window."""
@@ -141,6 +152,7 @@ class Gateway:
                 aliases=node.aliases,
                 context_tokens=node.engine.status().context_tokens,
                 created_at=node.created_at,
+                abilities=node.engine.status().abilities,
             )
             for node in by_id.values()
         ]
@@ -201,13 +213,14 @@ class Gateway:
         self._standings[request.request_id] = standings
         finished: Finished | None = None
         reason = FinishReason.CANCELLED
-        stream = node.engine.generate(node.with_defaults(request))
+        stream = self._work(node, request)
         try:
             async for event in stream:
                 if isinstance(event, Finished):
                     finished = event
                     break
-                self._account(request, progress, event)
+                if isinstance(event, PromptRead | TokenChunk):
+                    self._account(request, progress, event)
                 yield event
         except Exception:
             reason = FinishReason.ERROR
@@ -222,6 +235,31 @@ class Gateway:
         self._learn(node, request, finished.usage)
         receipt = await self._write_bill(request, payer, finished.usage, finished.reason)
         yield Delivered(finished=finished, receipt=receipt, decision=decision)
+
+    def _work(
+        self, node: Node, request: GenerationRequest
+    ) -> AsyncGenerator[GenerationEvent | Embedded, None]:
+        return _embed(node, request) if request.embeds else node.engine.generate(node.with_defaults(request))
+
+    async def count_tokens(self, request: GenerationRequest) -> int:
+        """Tokens of the prompt that a request makes: its text's own, or with the model's template and tools.
+
+        Raises:
+            GalerneError: of routing or of the engine.
+        """
+        engine = self.decide(request).node.engine
+        if request.text is not None:
+            return len(await engine.tokenize(request.text.text))
+        return await engine.count_tokens(request.messages, tools=request.tools)
+
+    async def tokenize(self, request: GenerationRequest) -> tuple[TextToken, ...]:
+        """The tokens of a request's text, without a template.
+
+        Raises:
+            GalerneError: of routing or of the engine.
+        """
+        text = request.text.text if request.text else ""
+        return await self.decide(request).node.engine.tokenize(text)
 
     def _account(
         self, request: GenerationRequest, progress: _Progress, event: PromptRead | TokenChunk
@@ -246,4 +284,14 @@ class Gateway:
 
     def _learn(self, node: Node, request: GenerationRequest, usage: Usage) -> None:
         node.learn_prompt(n_characters=request.n_characters(), prompt_tokens=usage.prompt_tokens)
-        node.learn_answer(new_tokens=usage.new_tokens)
+        if not request.embeds:
+            node.learn_answer(new_tokens=usage.new_tokens)
+
+
+async def _embed(node: Node, request: GenerationRequest) -> AsyncGenerator[GenerationEvent | Embedded, None]:
+    """Vectors as events, so that they are routed, limited and billed as every answer is."""
+    embedded = await node.engine.embed(request.embeds)
+    usage = embedded.usage
+    yield PromptRead(prompt_tokens=usage.prompt_tokens, cached_tokens=usage.cached_tokens)
+    yield embedded
+    yield Finished(reason=FinishReason.STOP, usage=usage)

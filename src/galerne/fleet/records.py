@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from galerne.engines import Engine
+from galerne.engines import Abilities, Engine
 from galerne.generation import Finished, GenerationRequest
 from galerne.ledger import Receipt
 from galerne.perf import ServingPlan, StepWeights
@@ -111,6 +111,7 @@ class ServedModel:
     aliases: tuple[str, ...]
     context_tokens: int
     created_at: float
+    abilities: Abilities = field(default_factory=Abilities)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

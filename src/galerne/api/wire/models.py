@@ -10,9 +10,13 @@ from galerne.fleet import ServedModel
 
 
 class Capabilities(BaseModel):
-    """What a model can be asked for, in Mistral's words."""
+    """What a model can be asked for, in Mistral's words, and whether it makes vectors.
+
+    ``function_calling`` is about calls of its own accord: a call that must be made every model makes.
+    """
 
     completion_chat: bool = True
+    embedding: bool = False
     completion_fim: bool = False
     function_calling: bool = False
     reasoning: bool = False
@@ -51,7 +55,13 @@ def model_card(model: ServedModel) -> ModelCard:
         id=model.model_id,
         created=int(model.created_at),
         name=model.name,
-        capabilities=Capabilities(),
+        capabilities=Capabilities(
+            completion_chat=model.abilities.chat,
+            completion_fim=model.abilities.infill,
+            function_calling=model.abilities.tools,
+            reasoning=model.abilities.thinking,
+            embedding=model.abilities.embedding,
+        ),
         max_context_length=model.context_tokens,
         aliases=list(model.aliases),
     )

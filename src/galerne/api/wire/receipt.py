@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
@@ -94,6 +94,41 @@ class SourcedReceiptBody(ReceiptBody):
     completion_tokens: int
     at: float
     sources: dict[str, SourceBody]
+
+
+class JointReceiptBody(ReceiptBody):
+    """What several answers to one question cost together; each also has a receipt of its own."""
+
+    answers: list[str] = Field(description="Ids of the receipts, in the order of the choices.")
+
+
+def joint_receipt_body(receipts: Sequence[Receipt]) -> ReceiptBody:
+    """The receipts of one request as one: amounts added up, the rest of the last."""
+    bodies = [receipt_body(receipt) for receipt in receipts]
+    last = bodies[-1]
+    if len(bodies) == 1:
+        return last
+    costs = [body.cost_eur for body in bodies]
+    return JointReceiptBody(
+        **{
+            **dict(last),
+            "id": bodies[0].id,
+            "energy_j": EnergyBody(
+                active=sum(body.energy_j.active for body in bodies),
+                full=sum(body.energy_j.full for body in bodies),
+            ),
+            "facility_j": sum(body.facility_j for body in bodies),
+            "co2e_g": CarbonBody(
+                use=sum(body.co2e_g.use for body in bodies),
+                embodied=sum(body.co2e_g.embodied for body in bodies),
+            ),
+            "water_l": WaterBody(
+                site=sum(body.water_l.site for body in bodies), grid=sum(body.water_l.grid for body in bodies)
+            ),
+            "cost_eur": None if None in costs else sum(cost for cost in costs if cost is not None),
+            "answers": [body.id for body in bodies],
+        }
+    )
 
 
 def receipt_body(receipt: Receipt) -> ReceiptBody:

@@ -6,90 +6,54 @@ known field that would change the answer and that we cannot do yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import ConfigDict, Field
 
+from galerne.api.wire.conversation import ChatMessage, turns
+from galerne.api.wire.shapes import MAX_TOOLS, ResponseFormat, ToolBody, ToolChoice, toolbox
+from galerne.api.wire.shared import (
+    Model,
+    Penalty,
+    Seed,
+    StreamOptions,
+    Temperature,
+    TextOrTexts,
+    TokenLimit,
+    TopP,
+    Wire,
+    agreed,
+    parse_body,
+    stops_of,
+)
 from galerne.errors import InvalidRequest
-from galerne.generation import GenerationRequest, Message, Role, Sampling
+from galerne.generation import GenerationRequest, Message, Role, Sampling, Toolbox, ToolUse
 
-MAX_TOKENS = 2**31 - 1
-MAX_SEED = 2**63 - 1
+MAX_CHOICES = 16
+SAFE_PROMPT = (
+    "Always assist with care, respect, and truth. Respond with utmost utility yet securely. Avoid harmful, "
+    "unethical, prejudiced, or negative content. Ensure replies promote fairness and positivity."
+)
+"""What Mistral's ``safe_prompt`` puts before the conversation, word for word."""
 
 HARMLESS: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     {
-        "n": (1,),
-        "tools": ([],),
-        "tool_choice": ("auto", "none"),
         "functions": ([],),
         "function_call": ("auto", "none"),
-        "response_format": ({"type": "text"},),
-        "logprobs": (False,),
-        "top_logprobs": (0,),
         "prompt_logprobs": (),
         "top_prompt_logprobs": (),
         "logit_bias": ({},),
-        "reasoning_effort": ("none",),
-        "prompt_mode": (),
         "guardrails": ([],),
-        "safe_prompt": (False,),
         "modalities": (["text"],),
         "audio": (),
         "web_search_options": (),
         "verbosity": ("medium",),
-        "top_k": (0,),
-        "min_p": (0,),
         "min_tokens": (0,),
-        "repetition_penalty": (1,),
     }
 )
 """Fields that change the answer and wait for their turn, with the values that ask for nothing."""
-
-
-class Wire(BaseModel):
-    """What every part of a request has in common: no coercion, unknown fields ignored."""
-
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
-
-
-class StreamOptions(Wire):
-    """OpenAI's options of a stream."""
-
-    include_usage: bool | None = Field(
-        default=None,
-        description="true: usage comes in a chunk of its own without choices, as OpenAI does. Otherwise it "
-        "comes in the last chunk, as Mistral does. It always comes.",
-    )
-
-
-class TextPart(Wire):
-    """A part of a message; text is the one kind so far."""
-
-    type: str
-    text: str | None = None
-
-
-def _content_shape(value: Any) -> str:
-    return "as-parts" if isinstance(value, list) else "as-text"
-
-
-Content: TypeAlias = Annotated[
-    Annotated[str, Tag("as-text")] | Annotated[list[TextPart], Tag("as-parts")],
-    Discriminator(_content_shape),
-]
-
-
-class ChatMessage(Wire):
-    """One turn."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Content | None = None
-    name: str | None = None
-    tool_call_id: str | None = None
-    tool_calls: list[dict[str, Any]] | None = None
-    prefix: bool | None = None
 
 
 class ChatRequest(Wire):
@@ -110,48 +74,101 @@ class ChatRequest(Wire):
         },
     )
 
-    model: str = Field(min_length=1, max_length=256, description="A name or alias that GET /v1/models lists.")
+    model: Model
     messages: list[ChatMessage] = Field(min_length=1)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    temperature: float | None = Field(default=None, ge=0.0, le=2.0, allow_inf_nan=False)
-    top_p: float | None = Field(default=None, ge=0.0, le=1.0, allow_inf_nan=False)
-    max_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
-    stop: Annotated[
-        Annotated[str, Tag("as-text")] | Annotated[list[str], Field(max_length=16), Tag("as-parts")],
-        Discriminator(_content_shape),
-    ] | None = None  # fmt: skip
-    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
-    random_seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
-    presence_penalty: float | None = Field(default=None, ge=-2.0, le=2.0, allow_inf_nan=False)
-    frequency_penalty: float | None = Field(default=None, ge=-2.0, le=2.0, allow_inf_nan=False)
+    n: int | None = Field(default=None, ge=1, le=MAX_CHOICES, description="Answers, one after the other.")
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_k: int | None = Field(default=None, ge=0, le=1_000_000)
+    min_p: float | None = Field(default=None, ge=0.0, le=1.0, allow_inf_nan=False)
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
+    stop: TextOrTexts | None = None
+    seed: Seed | None = None
+    random_seed: Seed | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    repetition_penalty: float | None = Field(default=None, gt=0.0, le=2.0, allow_inf_nan=False)
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    response_format: ResponseFormat | None = None
+    tools: list[ToolBody] | None = Field(default=None, max_length=MAX_TOOLS)
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    safe_prompt: bool | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    prompt_mode: Literal["reasoning"] | None = None
 
     @property
     def usage_apart(self) -> bool:
         """Whether usage is to come in a chunk of its own."""
         return bool(self.stream_options and self.stream_options.include_usage)
 
-    def question(self, request_id: str) -> GenerationRequest:
-        """The same request in our own words.
+    @property
+    def asks_for_thoughts(self) -> bool:
+        """Whether what the model thinks is to be shown, where the dialect has words for it."""
+        return self.prompt_mode == "reasoning" or self.reasoning_effort not in {None, "none"}
+
+    def questions(self, request_id: str) -> list[GenerationRequest]:
+        """The same request in our own words, once per answer asked for.
 
         Raises:
             InvalidRequest: a field contradicts another, or asks for what we cannot do yet.
         """
-        return GenerationRequest(
-            request_id=request_id,
-            model_id=self.model,
-            messages=tuple(_turn(index, message) for index, message in enumerate(self.messages)),
-            sampling=Sampling(
-                temperature=self.temperature,
-                top_p=self.top_p,
-                max_new_tokens=_agreed(self, "max_tokens", "max_completion_tokens"),
-                stop=_stops(self.stop),
-                seed=_agreed(self, "seed", "random_seed"),
-                presence_penalty=self.presence_penalty,
-                frequency_penalty=self.frequency_penalty,
-            ),
+        seed = agreed(self, "seed", "random_seed")
+        n = self.n or 1
+        messages = turns(self.messages)
+        if self.safe_prompt:
+            messages = (Message(role=Role.SYSTEM, content=SAFE_PROMPT), *messages)
+        tools = self._toolbox()
+        return [
+            GenerationRequest(
+                request_id=request_id if n == 1 else f"{request_id}-{index}",
+                model_id=self.model,
+                messages=messages,
+                sampling=self._sampling(seed if seed is None else seed + index),
+                tools=tools,
+                json=self.response_format.shape() if self.response_format else None,
+                continues=bool(self.messages[-1].prefix),
+                effort=self.reasoning_effort,
+                n_top_logprobs=self._n_top_logprobs(),
+            )
+            for index in range(n)
+        ]
+
+    def beginning(self) -> str:
+        """The text that the answer goes on with, which comes with it."""
+        last = turns(self.messages)[-1]
+        return last.content if self.messages[-1].prefix else ""
+
+    def _sampling(self, seed: int | None) -> Sampling:
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_new_tokens=agreed(self, "max_tokens", "max_completion_tokens"),
+            stop=stops_of(self.stop),
+            seed=seed,
+            presence_penalty=self.presence_penalty,
+            frequency_penalty=self.frequency_penalty,
+            repetition_penalty=self.repetition_penalty,
+            top_k=self.top_k,
+            min_p=self.min_p,
         )
+
+    def _toolbox(self) -> Toolbox | None:
+        functions = [tool.function for tool in self.tools or ()]
+        box = toolbox(functions, choice=self.tool_choice, parallel=self.parallel_tool_calls)
+        has_shape = self.response_format is not None and self.response_format.type != "text"
+        if box is not None and box.use is not ToolUse.NONE and has_shape:
+            raise InvalidRequest(path="response_format", problem="an answer is either JSON or calls of tools")
+        return box
+
+    def _n_top_logprobs(self) -> int | None:
+        if self.top_logprobs and not self.logprobs:
+            raise InvalidRequest(path="top_logprobs", problem="needs logprobs to be true")
+        return (self.top_logprobs or 0) if self.logprobs else None
 
 
 def parse_chat_request(body: bytes) -> ChatRequest:
@@ -160,74 +177,4 @@ def parse_chat_request(body: bytes) -> ChatRequest:
     Raises:
         InvalidRequest: with the path of the first field at fault; never with its value.
     """
-    try:
-        request = ChatRequest.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise InvalidRequest(path=path_of(first["loc"]), problem=first["msg"]) from None
-    for name, harmless in HARMLESS.items():
-        value = (request.model_extra or {}).get(name)
-        if value is not None and value not in harmless:
-            raise InvalidRequest(path=name, problem="this field is not supported yet with this value")
-    last = request.messages[-1]
-    if last.role == "assistant":
-        path = f"messages[{len(request.messages) - 1}]"
-        raise InvalidRequest(path=path, problem="continuing an assistant message is not supported yet")
-    return request
-
-
-def path_of(location: Iterable[str | int]) -> str:
-    """A location as people write it: ``messages[0].content``; the whole body is ``body``."""
-    path = ""
-    for step in location:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif step.isidentifier():  # the tags of our unions are not
-            path += f".{step}" if path else step
-    return path or "body"
-
-
-_ROLES = {
-    "system": Role.SYSTEM,
-    "developer": Role.SYSTEM,
-    "user": Role.USER,
-    "assistant": Role.ASSISTANT,
-    "tool": Role.TOOL,
-}
-
-
-def _turn(index: int, message: ChatMessage) -> Message:
-    path = f"messages[{index}]"
-    if message.tool_calls:
-        raise InvalidRequest(path=f"{path}.tool_calls", problem="tools are not supported yet")
-    if message.prefix:
-        raise InvalidRequest(path=f"{path}.prefix", problem="continuing a message is not supported yet")
-    if message.content is None and message.role != "assistant":
-        raise InvalidRequest(path=f"{path}.content", problem=f"a {message.role} message needs content")
-    return Message(role=_ROLES[message.role], content=_text(f"{path}.content", message.content))
-
-
-def _text(path: str, content: str | list[TextPart] | None) -> str:
-    if content is None or isinstance(content, str):
-        return content or ""
-    for index, part in enumerate(content):
-        if part.type != "text":
-            raise InvalidRequest(path=f"{path}[{index}].type", problem="only text is supported so far")
-        if part.text is None:
-            raise InvalidRequest(path=f"{path}[{index}].text", problem="a text part needs its text")
-    return "\n".join(part.text or "" for part in content)
-
-
-def _stops(stop: str | list[str] | None) -> tuple[str, ...]:
-    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    if "" in stops:
-        raise InvalidRequest(path="stop", problem="a stop text cannot be empty")
-    return stops
-
-
-def _agreed(request: ChatRequest, first: str, second: str) -> int | None:
-    """The value of a field that has two names."""
-    values: set[int] = {value for name in (first, second) if (value := getattr(request, name)) is not None}
-    if len(values) > 1:
-        raise InvalidRequest(path=second, problem=f"says otherwise than {first}, which means the same")
-    return values.pop() if values else None
+    return parse_body(ChatRequest, body, harmless=HARMLESS)

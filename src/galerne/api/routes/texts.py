@@ -1,0 +1,178 @@
+"""Texts without a conversation: completions, the middle, vectors, tokens."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+from galerne.api.answer_stream import AnswerStream
+from galerne.api.answering import Asker, served_name
+from galerne.api.connection import CLIENT_LEFT, while_connected
+from galerne.api.problems import Dialect, dialect_of
+from galerne.api.services import Services
+from galerne.api.wire import embeddings, texts
+from galerne.api.wire.answer import ChatCompletion, completion_body
+from galerne.api.wire.chunks import ChunkWriter
+from galerne.api.wire.embeddings import EmbeddingList, EmbeddingsRequest, embedding_list
+from galerne.api.wire.shared import parse_body
+from galerne.api.wire.texts import CompletionRequest, FimRequest, TextCompletion, TextWriter, text_body
+from galerne.api.wire.tokens import TokenCount, TokenList, TokensRequest, token_list
+from galerne.errors import InvalidRequest
+from galerne.fleet import Delivered
+from galerne.generation import Embedded, GenerationRequest
+
+
+def asked(kind: type[BaseModel]) -> dict[str, Any]:
+    """Tells OpenAPI the schema of a body that is parsed here and not by the framework."""
+    schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def answered(kind: type[BaseModel], *, streams: bool) -> dict[int | str, dict[str, Any]]:
+    """Tells OpenAPI what a response with a receipt looks like."""
+    description = "The answer; with `stream`, server-sent events." if streams else "The answer."
+    events = {"content": {"text/event-stream": {"schema": {"type": "string"}}}} if streams else {}
+    receipt = {"description": "Id of the receipt.", "schema": {"type": "string"}}
+    return {
+        200: {"model": kind, "description": description, "headers": {"galerne-receipt": receipt}, **events}
+    }
+
+
+def text_routes(services: Services) -> APIRouter:
+    """The routes of texts."""
+    router = APIRouter(tags=["texts"])
+
+    @router.post(
+        "/v1/completions",
+        summary="Go on with a text",
+        responses=answered(TextCompletion, streams=True),
+        openapi_extra=asked(CompletionRequest),
+    )
+    async def completions(request: Request) -> Response:
+        body = parse_body(CompletionRequest, await request.body(), harmless=texts.HARMLESS)
+        completion_id = f"cmpl-{request.state.request_id}"
+        questions = body.questions(completion_id)
+        head: dict[str, Any] = {
+            "completion_id": completion_id,
+            "model": served_name(services, body.model),
+            "created_at": services.clock.now_at(),
+        }
+        asker = Asker(services, request.state.caller.payer)
+        if body.stream:
+            return AnswerStream(
+                asker.answers(questions),
+                writer=TextWriter(**head, usage_apart=body.usage_apart),
+                headers=partial(asker.headers, questions[0].request_id),
+                language=services.language,
+                heartbeat_s=services.heartbeat_s,
+            )
+        try:
+            answers = await while_connected(asker.whole_answers(questions), request.receive)
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_LEFT)
+        return JSONResponse(text_body(**head, answers=answers), headers=dict(answers[0].headers))
+
+    @router.post(
+        "/v1/fim/completions",
+        summary="Fill in the middle",
+        responses=answered(ChatCompletion, streams=True),
+        openapi_extra=asked(FimRequest),
+    )
+    async def fim(request: Request) -> Response:
+        body = parse_body(FimRequest, await request.body(), harmless=texts.HARMLESS)
+        completion_id = f"fim-{request.state.request_id}"
+        questions = body.questions(completion_id)
+        head: dict[str, Any] = {
+            "completion_id": completion_id,
+            "model": served_name(services, body.model),
+            "created_at": services.clock.now_at(),
+        }
+        asker = Asker(services, request.state.caller.payer)
+        if body.stream:
+            speaks_mistral = dialect_of(request.headers.get("user-agent", "")) is Dialect.MISTRAL
+            return AnswerStream(
+                asker.answers(questions),
+                writer=ChunkWriter(
+                    **head, usage_apart=body.usage_apart, pad=services.pad if speaks_mistral else None
+                ),
+                headers=partial(asker.headers, completion_id),
+                language=services.language,
+                heartbeat_s=services.heartbeat_s,
+            )
+        try:
+            answers = await while_connected(asker.whole_answers(questions), request.receive)
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_LEFT)
+        whole = completion_body(**head, answers=answers, beginning="", shows_thoughts=False)
+        return JSONResponse(whole, headers=dict(answers[0].headers))
+
+    @router.post(
+        "/v1/embeddings",
+        summary="Turn texts into vectors",
+        responses=answered(EmbeddingList, streams=False),
+        openapi_extra=asked(EmbeddingsRequest),
+    )
+    async def embed(request: Request) -> Response:
+        body = parse_body(EmbeddingsRequest, await request.body(), harmless=embeddings.HARMLESS)
+        question = body.question(f"embd-{request.state.request_id}")
+        asker = Asker(services, request.state.caller.payer)
+        try:
+            embedded, delivered = await while_connected(_vectors(asker, question), request.receive)
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_LEFT)
+        model = served_name(services, body.model)
+        vectors = embedding_list(body, embedded, delivered, request_id=question.request_id, model=model)
+        return JSONResponse(vectors.model_dump(), headers={"galerne-receipt": delivered.receipt.receipt_id})
+
+    return router
+
+
+def token_routes(services: Services) -> APIRouter:
+    """The routes of tokens, which cost nothing worth a receipt."""
+    router = APIRouter(tags=["tokens"])
+
+    @router.post(
+        "/v1/tokenize",
+        summary="Show the tokens of a text",
+        responses={200: {"model": TokenList}},
+        openapi_extra=asked(TokensRequest),
+    )
+    async def tokenize(request: Request) -> Response:
+        body = parse_body(TokensRequest, await request.body(), harmless={})
+        question = body.question(request.state.request_id)
+        if question.text is None:
+            raise InvalidRequest(path="messages", problem="a conversation can only be counted")
+        model = served_name(services, body.model)
+        return JSONResponse(token_list(await services.gateway.tokenize(question), model=model))
+
+    @router.post(
+        "/v1/tokenize/count",
+        summary="Count the tokens of a text or a conversation",
+        responses={200: {"model": TokenCount}},
+        openapi_extra=asked(TokensRequest),
+    )
+    async def count(request: Request) -> Response:
+        body = parse_body(TokensRequest, await request.body(), harmless={})
+        question = body.question(request.state.request_id)
+        n_tokens = await services.gateway.count_tokens(question)
+        return JSONResponse(TokenCount(model=served_name(services, body.model), count=n_tokens).model_dump())
+
+    return router
+
+
+async def _vectors(asker: Asker, question: GenerationRequest) -> tuple[Embedded, Delivered]:
+    embedded: Embedded | None = None
+    async with aclosing(asker.answers([question])) as events:
+        async for event in events:
+            if isinstance(event, Embedded):
+                embedded = event
+            elif isinstance(event, Delivered):
+                delivered = event
+    assert embedded is not None  # noqa: S101  # comes before every delivery of vectors
+    return embedded, delivered
