@@ -19,7 +19,7 @@ import uvicorn
 from galerne.cli.house import Foundation, lay_foundation, open_house
 from galerne.cli.settings import Settings
 from galerne.clock import SystemClock
-from galerne.errors import DataFolderBusy, GalerneError, PortInUse
+from galerne.errors import DataFolderBusy, PortInUse
 from galerne.storage import DataFolderLock, read_daemon
 
 SHUTDOWN_S = 5
@@ -220,7 +220,7 @@ class _HostedDaemon:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except (GalerneError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # raised again where `start` waits
             self._failure = error
         finally:
             self._is_ready.set()
