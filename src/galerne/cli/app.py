@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from galerne.cli.key_app import key_app
+from galerne.cli.ledger_app import ledger_app
+from galerne.cli.options import Json
+
 app = typer.Typer(
     name="galerne",
     help="AI from the megawatt to the message, on infrastructure you own.\n\n"
@@ -20,8 +24,8 @@ site_app = typer.Typer(help="Plan a data centre: power, cooling, machines, euros
 catalog_app = typer.Typer(help="Look up the facts every figure stands on, each with its source.")
 app.add_typer(site_app, name="site")
 app.add_typer(catalog_app, name="catalog")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
+app.add_typer(key_app, name="key")
+app.add_typer(ledger_app, name="ledger")
 
 
 @app.callback(invoke_without_command=True)
@@ -196,6 +200,62 @@ def site_show(
     from galerne.cli.commands.site import show as go
 
     go(place=place, as_json=json_output)
+
+
+@site_app.command("configs")
+def site_configs(
+    scenario: Annotated[Path, typer.Argument(help="TOML scenario: model, system, workload, objective.")],
+    accelerators: Annotated[int, typer.Option(help="Accelerators to use.", min=1)] = 32,
+    json_output: Json = False,
+) -> None:
+    """The best ways to run a model on some accelerators: throughput, latency, cost, energy."""
+    from galerne.cli.commands.site import configs as go
+
+    go(scenario=scenario, n_accelerators=accelerators, as_json=json_output)
+
+
+@site_app.command("schema")
+def site_schema() -> None:
+    """The JSON schema of scenario files, for editors."""
+    from galerne.cli.commands.site import schema as go
+
+    go()
+
+
+@site_app.command("from-ledger")
+def site_from_ledger(
+    place: Annotated[str, typer.Option(help="Id of a place; see `galerne site show`.")] = "essonne",
+    system: Annotated[str, typer.Option(help="Id of what would be bought.")] = "dgx-h200",
+    model: Annotated[str, typer.Option(help="Id of what would run.")] = "mistral-small-3.2-24b",
+    weight_format: Annotated[str, typer.Option("--format", help="Id of its format.")] = "fp8",
+    times: Annotated[float, typer.Option(help="How many times this installation's load.", min=1e-6)] = 1.0,
+) -> None:
+    """A scenario, on standard output, for the load that this installation's own ledger has seen."""
+    from galerne.cli.commands.operator import from_ledger as go
+
+    go(place=place, system=system, model=model, weight_format=weight_format, n_users=times)
+
+
+@site_app.command("report-eed")
+def site_report_eed(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="CSV of the site's meters, or a TOML scenario to simulate; else the ledger."),
+    ] = None,
+    year: Annotated[int, typer.Option(help="Calendar year reported (default: this one).")] = 0,
+    form: Annotated[
+        Path | None, typer.Option(help="What no meter knows, as in examples/operator.toml.")
+    ] = None,
+    from_ledger: Annotated[
+        bool, typer.Option("--from-ledger", help="Take the IT energy from this installation's ledger.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write OUT.html, OUT.json and OUT.csv.")] = None,
+    json_output: Json = False,
+) -> None:
+    """The EU energy-efficiency indicators of a year (2024/1364), with completeness and what is missing."""
+    from galerne.cli.commands.operator import report_eed as go
+
+    go(file=file, year=year, form=form, from_ledger=from_ledger, out=out, as_json=json_output)
 
 
 @catalog_app.command("list")

@@ -2,16 +2,22 @@
 
 Front door: ``read_scenario`` and ``read_hourly``, ``plan_site``, then ``plan_to_json`` or ``summarise_plan``;
 ``compare_sites`` ranks places and ``profile_place`` shows one. The report draws and is imported apart, from
-``galerne.site.report``.
+``galerne.site.report``. ``read_history`` and ``load_profile`` make a scenario of this installation's own
+ledger; ``make_report`` is the operator's yearly report.
 """
 
 from galerne.site.compare import OBJECTIVES, SiteComparison, compare_sites, comparison_to_json
-from galerne.site.configure import ConfigurationSearch, search_configurations, search_to_json
+from galerne.site.configure import Configuration, ConfigurationSearch, search_configurations, search_to_json
+from galerne.site.eed import EedReport, make_report, metered_from_ledger, metered_from_plan, read_form
+from galerne.site.eed_page import eed_to_csv, eed_to_json, render_eed
 from galerne.site.export import plan_to_json
 from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure
+from galerne.site.history import read_history, year_limits
+from galerne.site.metered import Metered, read_metered
 from galerne.site.place import PlaceProfile, profile_place, profile_to_json
 from galerne.site.plan import Comparison, SitePlan, plan_site
+from galerne.site.profile import LoadProfile, load_profile, profile_scenario
 from galerne.site.reading import read_scenario
 from galerne.site.scenario import Scenario
 from galerne.site.schema import scenario_schema
@@ -22,10 +28,14 @@ from galerne.site.tornado import name_input
 __all__ = [
     "OBJECTIVES",
     "Comparison",
+    "Configuration",
     "ConfigurationSearch",
+    "EedReport",
     "FacilityHour",
     "Figure",
     "Hourly",
+    "LoadProfile",
+    "Metered",
     "PlaceProfile",
     "Scenario",
     "SiteComparison",
@@ -33,15 +43,27 @@ __all__ = [
     "SummaryLine",
     "compare_sites",
     "comparison_to_json",
+    "eed_to_csv",
+    "eed_to_json",
+    "load_profile",
+    "make_report",
+    "metered_from_ledger",
+    "metered_from_plan",
     "name_input",
     "plan_site",
     "plan_to_json",
     "profile_place",
+    "profile_scenario",
     "profile_to_json",
+    "read_form",
+    "read_history",
     "read_hourly",
+    "read_metered",
     "read_scenario",
+    "render_eed",
     "scenario_schema",
     "search_configurations",
     "search_to_json",
     "summarise_plan",
+    "year_limits",
 ]

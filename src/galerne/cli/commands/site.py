@@ -12,7 +12,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from galerne.catalog import Catalog
-from galerne.cli.commands.site_tables import comparison_lines, comparison_table, place_table, swing_table
+from galerne.cli.commands.site_tables import (
+    comparison_lines,
+    comparison_table,
+    configurations_table,
+    place_table,
+    swing_table,
+)
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
 from galerne.errors import InvalidScenario
@@ -28,8 +34,12 @@ from galerne.site import (
     profile_to_json,
     read_hourly,
     read_scenario,
+    scenario_schema,
+    search_configurations,
+    search_to_json,
     summarise_plan,
 )
+from galerne.site.wording import wording_in
 
 
 def plan(*, scenario: Path, report: Path | None, as_json: bool) -> None:
@@ -107,6 +117,32 @@ def show(*, place: str, as_json: bool) -> None:
     keys = ", ".join(dict.fromkeys(source.key for source in profile.sources.values()))
     words = phrases("galerne.cli", settings.language)
     console.print(words["site_sources"].format(keys=keys), style="dim", markup=False)
+
+
+def configs(*, scenario: Path, n_accelerators: int, as_json: bool) -> None:
+    """Print the best configurations.
+
+    Raises:
+        InvalidScenario: the file cannot be read, or says something impossible.
+        Infeasible: no layout fits or is fast enough.
+    """
+    settings = read_settings(os.environ)
+    search = search_configurations(
+        _read(scenario), catalog=Catalog(settings.catalog_folder), n_accelerators=n_accelerators
+    )
+    if as_json:
+        print_json(search_to_json(search))
+        return
+    console = make_console()
+    console.print(configurations_table(search, language=settings.language))
+    words = phrases("galerne.cli", settings.language)
+    error = wording_in(settings.language).percent(search.error_ratio)
+    console.print(words["configs_tried"].format(n=search.n_tried, error=error), style="dim", markup=False)
+
+
+def schema() -> None:
+    """Print the schema of scenario files."""
+    print_json(scenario_schema())
 
 
 def _read(path: Path) -> Scenario:

@@ -8,7 +8,15 @@ from rich.table import Table
 
 from galerne.cli.screen import plain_table
 from galerne.language import Language, phrases
-from galerne.site import OBJECTIVES, PlaceProfile, SiteComparison, SitePlan, name_input
+from galerne.site import (
+    OBJECTIVES,
+    Configuration,
+    ConfigurationSearch,
+    PlaceProfile,
+    SiteComparison,
+    SitePlan,
+    name_input,
+)
 from galerne.site.figures import FIGURES
 from galerne.site.wording import Wording, wording_in
 from galerne.units import HOUR_S
@@ -154,4 +162,35 @@ def place_table(profile: PlaceProfile, *, language: Language) -> Table:
         words["place_price"], words["unknown"] if price is None else wording.quantity(price, "EUR/kWh")
     )
     table.add_row(words["place_build"], f"{wording.number(profile.build_usd_per_w)} $/W")
+    return table
+
+
+def configurations_table(search: ConfigurationSearch, *, language: Language) -> Table:
+    """The best by each wish, then the front."""
+    words, wording = phrases("galerne.cli", language), wording_in(language)
+    compute = search.scenario.compute
+    columns = ("layout", "sequences", "tokens", "interval", "first", "cost", "energy")
+    title = words["configs_title"].format(model=compute.model, n=search.n_accelerators, system=compute.system)
+    table = plain_table("", *(words[f"configs_{name}"] for name in columns), title=title)
+    table.columns[1].justify = "left"
+
+    def add(name: str, point: Configuration, style: str) -> None:
+        degrees = f"TP{point.tensor_parallel} PP{point.pipeline_parallel} DP{point.data_parallel}"
+        table.add_row(
+            name,
+            f"{point.n_replicas} × {degrees}",
+            wording.number(point.n_sequences),
+            wording.quantity(point.output_tokens_per_s, "tok/s"),
+            wording.quantity(point.token_interval_s, "s"),
+            wording.quantity(point.first_token_s, "s"),
+            wording.quantity(point.output_eur, "EUR"),
+            wording.quantity(point.j_per_token, "J"),
+            style=style,
+        )
+
+    for wish, point in search.best.items():
+        add(words[f"configs_best_{wish}"], point, "bold")
+    table.add_section()
+    for point in search.front:
+        add("", point, "")
     return table
