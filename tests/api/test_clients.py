@@ -69,7 +69,7 @@ def test_openai_errors_have_their_own_class(openai_client):
         create(model=MODEL, messages=HELLO, temperature=7)
     assert hot.value.param == "temperature"
     with pytest.raises(openai.BadRequestError) as several:
-        create(model=MODEL, messages=HELLO, n=2)
+        create(model=MODEL, messages=HELLO, n=99)
     assert several.value.param == "n"
     with pytest.raises(openai.BadRequestError) as long:
         create(model=MODEL, messages=[{"role": "user", "content": "mot " * 40_000}])

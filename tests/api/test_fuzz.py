@@ -1,6 +1,7 @@
 import json
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +11,8 @@ CLIENT = client()
 FIELDS = [
     "model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "stop", "seed",
     "max_completion_tokens", "random_seed", "presence_penalty", "frequency_penalty", "n", "tools",
-    "tool_choice", "response_format", "logprobs", "safe_prompt", "metadata",
+    "tool_choice", "response_format", "logprobs", "safe_prompt", "metadata", "top_logprobs", "top_k", "min_p",
+    "parallel_tool_calls", "reasoning_effort", "prompt_mode", "repetition_penalty",
 ]  # fmt: skip
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
@@ -36,8 +38,65 @@ bodies = st.fixed_dictionaries(
 )
 
 
-def answers_clearly(content: bytes) -> None:
-    response = CLIENT.post("/v1/chat/completions", content=content)
+schemas = st.fixed_dictionaries(
+    {"type": st.just("object")}, optional={"properties": values, "pattern": values}
+)
+functions = st.fixed_dictionaries(
+    {"name": st.text(max_size=5) | st.just("f")}, optional={"parameters": schemas | values, "strict": values}
+)
+items = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["message", "function_call", "function_call_output", "reasoning"]) | values,
+        "role": st.sampled_from(["user", "assistant", "system"]) | values,
+        "content": values | st.lists(parts, max_size=2),
+        "call_id": st.just("a") | values,
+        "name": st.just("f") | values,
+        "arguments": st.just("{}") | values,
+        "output": values,
+    },
+)
+SHARED = ("stream", "temperature", "top_p", "max_tokens", "stop", "seed", "random_seed", "stream_options")
+OTHERS = {
+    "/v1/chat/completions": {
+        "messages": st.just([{"role": "user", "content": "x"}]),
+        "tools": st.lists(st.fixed_dictionaries({"function": functions | values}), max_size=2),
+        "response_format": st.fixed_dictionaries(
+            {"type": st.just("json_schema"), "json_schema": st.fixed_dictionaries({"schema": schemas})}
+        ),
+    },
+    "/v1/completions": {
+        "prompt": st.text(max_size=5) | st.lists(st.text(max_size=5), max_size=3) | values,
+        **dict.fromkeys((*SHARED, "n", "suffix", "logprobs", "echo", "best_of", "logit_bias"), values),
+    },
+    "/v1/fim/completions": {
+        "prompt": st.text(max_size=5) | values,
+        **dict.fromkeys((*SHARED, "suffix", "min_tokens"), values),
+    },
+    "/v1/embeddings": {
+        "input": st.text(max_size=5) | st.lists(st.text(max_size=5), max_size=3) | values,
+        **dict.fromkeys(("dimensions", "output_dimension", "encoding_format", "output_dtype"), values),
+    },
+    "/v1/responses": {
+        "input": st.text(max_size=5) | st.lists(items, max_size=4) | values,
+        **dict.fromkeys(
+            ("instructions", "tools", "tool_choice", "text", "reasoning", "stream", "store", "metadata",
+             "previous_response_id", "background", "truncation", "max_output_tokens", "parallel_tool_calls"),
+            values,
+        ),
+    },
+    "/v1/responses/input_tokens": {"input": st.lists(items, max_size=4) | values, "tools": values},
+    "/v1/tokenize": {"prompt": st.text(max_size=5) | values},
+    "/v1/tokenize/count": {
+        "prompt": values,
+        "messages": st.lists(messages, max_size=3) | values,
+        "tools": st.lists(st.fixed_dictionaries({"function": functions}), max_size=2) | values,
+    },
+}  # fmt: skip
+
+
+def answers_clearly(content: bytes, path: str = "/v1/chat/completions") -> None:
+    response = CLIENT.post(path, content=content)
     assert response.status_code in {200, 400, 404}, response.text
     if response.status_code != 200:
         words = response.json()["error"]
@@ -55,6 +114,21 @@ def test_no_request_is_our_mistake(body):
 @settings(max_examples=150, deadline=None)
 def test_no_field_is_our_mistake(name, value):
     answers_clearly(json.dumps(ask(**{name: value})).encode())
+
+
+@pytest.mark.parametrize("path", OTHERS)
+@given(data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_no_request_to_another_route_is_our_mistake(path, data):
+    kinds = OTHERS[path]
+    required, *_ = kinds
+    body = data.draw(
+        st.fixed_dictionaries(
+            {"model": st.just("galerne-mini"), required: kinds[required]},
+            optional={name: kind for name, kind in kinds.items() if name != required},
+        )
+    )
+    answers_clearly(json.dumps(body).encode(), path)
 
 
 @given(st.binary(max_size=60))

@@ -44,11 +44,22 @@ def test_every_reference_leads_somewhere():
         ("GET", "/v1/galerne/fit", "FitList"),
         ("GET", "/health", "Health"),
         ("POST", "/v1/chat/completions", "ChatCompletion"),
+        ("POST", "/v1/completions", "TextCompletion"),
+        ("POST", "/v1/fim/completions", "ChatCompletion"),
+        ("POST", "/v1/embeddings", "EmbeddingList"),
+        ("POST", "/v1/responses", "ResponseBody"),
+        ("POST", "/v1/responses/input_tokens", "InputTokens"),
+        ("POST", "/v1/tokenize", "TokenList"),
+        ("POST", "/v1/tokenize/count", "TokenCount"),
         ("GET", "/v1/nothing", "ProblemBody"),
     ],
 )
 def test_what_is_sent_is_what_is_described(method, path, name):
-    body = ask() if method == "POST" else None
+    asked = {**ask(), "prompt": "x", "input": "x"}
+    asked.pop({"/v1/tokenize": "messages", "/v1/tokenize/count": "messages"}.get(path, "prompt"))
+    if path in {"/v1/completions", "/v1/fim/completions"}:
+        asked["prompt"] = "x"
+    body = asked if method == "POST" else None
     fits(client(fit=list).request(method, path, json=body).json(), name)
 
 

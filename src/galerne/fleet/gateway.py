@@ -13,6 +13,7 @@ from galerne.energy import FacilityFactors
 from galerne.engines import EngineState
 from galerne.errors import EngineCrashed
 from galerne.fleet.admission import Admission
+from galerne.fleet.aliases import cloud_aliases
 from galerne.fleet.chain import ChainObserver, ChainView
 from galerne.fleet.records import Delivered, GatewayStatus, Node, RouteDecision, ServedModel
 from galerne.fleet.router import Router
@@ -100,6 +101,10 @@ class Gateway:
         observer: ChainObserver,
     ) -> None:
         self.nodes = tuple(nodes)
+        by_cloud = cloud_aliases([node.model_id for node in self.nodes])
+        for node in self.nodes:
+            further = [name for name in by_cloud[node.model_id] if name not in node.aliases]
+            node.aliases = (*node.aliases, *further)
         self._throughput = throughput
         self._observer = observer
         self._router = router
