@@ -57,7 +57,7 @@ def test_when_the_client_leaves_the_engine_stops_before_the_server_is_done(strea
 
 def test_the_engine_stops_even_while_the_prompt_is_being_read():
     class SlowReader(FakeGateway):
-        async def answer(self, request):
+        async def answer(self, request, **_):
             self.asked.append(request)
             try:
                 await asyncio.Event().wait()

@@ -17,6 +17,8 @@ from galerne.errors import (
     DoesNotFit,
     EngineMissing,
     GalerneError,
+    KeyNameTaken,
+    LedgerNotEmpty,
     ModelError,
     NoNode,
     NoSignal,
@@ -25,11 +27,20 @@ from galerne.errors import (
     ServerUnreachable,
     SiteError,
     StoreUnreachable,
+    UnknownKey,
 )
 
 BUSY = (DataFolderBusy, Overloaded, PortInUse)
 NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable)
-WRONG_REQUEST = (ApiError, CatalogError, NoSignal, SiteError)
+WRONG_REQUEST = (
+    ApiError,
+    CatalogError,
+    KeyNameTaken,
+    LedgerNotEmpty,
+    NoSignal,
+    SiteError,
+    UnknownKey,
+)
 
 
 def exit_code_of(error: GalerneError) -> int:
