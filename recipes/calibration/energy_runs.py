@@ -16,9 +16,9 @@ import pandas as pd
 from galerne.catalog import Catalog, ModelSpec
 from galerne.catalog.records import Machine
 from galerne.perf import BatchShape, ServingPlan
-from galerne.perf.step import power_terms
+from galerne.perf.step import plan_power_terms
 from galerne.perf.terms import step_terms
-from galerne.perf.work import step_work
+from galerne.perf.work import plan_work, step_amounts
 
 MODELS = {
     "openai/gpt-oss-20b": "gpt-oss-20b",
@@ -88,8 +88,10 @@ def read_energy_runs(v2: Path, v3: Path, catalog: Catalog) -> EnergyRuns:
         prompt = BatchShape(n_sequences=1.0, prompt_tokens=row.prompt_tokens)
         starts = row.n_sequences / row.output_tokens
         terms.append(step_terms(plan, decode))
-        used = power_terms(plan, step_work(plan, decode))
-        used[1] += starts * power_terms(plan, step_work(plan, prompt))[1]
+        per_amount = plan_power_terms(plan, plan_work(plan))
+        amounts, n_micro = step_amounts(plan, decode)
+        used = n_micro * (per_amount @ amounts)
+        used[1] += starts * (per_amount @ step_amounts(plan, prompt)[0])[1]
         power.append([row.step_s, *used])
         limit_w = plan.machine.accelerators[0].power_limit_w
         full_power_s.append(row.accelerator_j * row.n_sequences / plan.n_devices / limit_w)

@@ -64,18 +64,27 @@ def active_parameter_count(model: ModelSpec) -> float:
     return always_read_parameters(model) + active_expert_parameters(model)
 
 
-def experts_touched(model: ModelSpec, n_tokens: Numeric) -> Numeric:
-    """Expected distinct experts of one layer that a step of ``n_tokens`` reads, routing being uniform.
+def untouched_ratio(model: ModelSpec, n_tokens: Numeric) -> Numeric:
+    """Expected share of the experts of one layer that a step of ``n_tokens`` does not read.
 
-        touched = E · (1 − (1 − k/E)^n)
+        untouched = (1 − k/E)^n
 
     Valid for: independent uniform routing; skewed routing touches fewer.
     Sources: aiconfigurator-core-0-12
     """
+    kept_ratio = 1.0 - model.n_experts_per_token / model.n_experts
+    if kept_ratio <= 0.0:
+        return np.where(np.asarray(n_tokens) > 0, 0.0, 1.0)
+    # exp is several times faster on arrays than a power.
+    untouched: Numeric = np.exp(np.log(kept_ratio) * n_tokens)
+    return untouched
+
+
+def experts_touched(model: ModelSpec, n_tokens: Numeric) -> Numeric:
+    """Expected distinct experts of one layer that a step of ``n_tokens`` reads; 0 without experts."""
     if not model.n_experts:
         return 0.0 * n_tokens
-    kept_ratio = 1.0 - model.n_experts_per_token / model.n_experts
-    return model.n_experts * (1.0 - kept_ratio**n_tokens)
+    return model.n_experts * (1.0 - untouched_ratio(model, n_tokens))
 
 
 def weights_bytes(
@@ -92,7 +101,7 @@ def kv_bytes_per_token(model: ModelSpec, *, kv_bytes_per_value: float = 2.0) -> 
 
     grouped queries: 2 · L · n_kv · d_head · b;  latent attention: L · (r_kv + d_rope) · b
     """
-    return (model.n_layers - model.n_windowed_layers) * _kv_values(model) * kv_bytes_per_value
+    return (model.n_layers - model.n_windowed_layers) * kv_values_per_position(model) * kv_bytes_per_value
 
 
 def kv_bytes(model: ModelSpec, context_tokens: Numeric, *, kv_bytes_per_value: float = 2.0) -> Numeric:
@@ -100,41 +109,39 @@ def kv_bytes(model: ModelSpec, context_tokens: Numeric, *, kv_bytes_per_value: f
 
     per layer · (L_full · ctx + L_windowed · min(ctx, window))
     """
-    return _seen_positions(model, context_tokens) * _kv_values(model) * kv_bytes_per_value
+    return seen_positions(model, context_tokens) * kv_values_per_position(model) * kv_bytes_per_value
 
 
-def attention_flop_per_token(model: ModelSpec, context_tokens: Numeric) -> Numeric:
-    """Operations of one token attending to its context, over all layers.
-
-    grouped queries: 4 · L · n_h · d_head · ctx;  latent (absorbed): 2 · L · n_h · (2 r_kv + d_rope) · ctx
-    """
-    if model.kv_lora_rank:
-        per_position = 2.0 * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
-    else:
-        per_position = 4.0 * model.n_heads * model.head_dim
-    return per_position * _seen_positions(model, context_tokens)
-
-
-def prompt_attention_flop_per_token(model: ModelSpec, context_tokens: Numeric) -> Numeric:
-    """The same while reading a prompt, where latent attention is expanded to its heads.
-
-    latent (expanded): 2 · L · n_h · (d_nope + d_rope + d_v) · ctx
-    """
-    if not model.kv_lora_rank:
-        return attention_flop_per_token(model, context_tokens)
-    head_dims = model.qk_nope_head_dim + model.qk_rope_head_dim + model.v_head_dim
-    return 2.0 * model.n_heads * head_dims * _seen_positions(model, context_tokens)
-
-
-def _kv_values(model: ModelSpec) -> float:
+def kv_values_per_position(model: ModelSpec) -> float:
     """Values kept for one token in one layer."""
     if model.kv_lora_rank:
         return float(model.kv_lora_rank + model.qk_rope_head_dim)
     return 2.0 * model.n_kv_heads * model.head_dim
 
 
-def _seen_positions(model: ModelSpec, context_tokens: Numeric) -> Numeric:
-    """Positions that one token attends to, summed over the layers."""
+def attention_flop_per_position(model: ModelSpec) -> float:
+    """Operations of one token attending to one position in one layer.
+
+    grouped queries: 4 · n_h · d_head;  latent (absorbed): 2 · n_h · (2 r_kv + d_rope)
+    """
+    if model.kv_lora_rank:
+        return 2.0 * model.n_heads * (2 * model.kv_lora_rank + model.qk_rope_head_dim)
+    return 4.0 * model.n_heads * model.head_dim
+
+
+def prompt_attention_flop_per_position(model: ModelSpec) -> float:
+    """The same while reading a prompt, where latent attention is expanded to its heads.
+
+    latent (expanded): 2 · n_h · (d_nope + d_rope + d_v)
+    """
+    if not model.kv_lora_rank:
+        return attention_flop_per_position(model)
+    head_dims = model.qk_nope_head_dim + model.qk_rope_head_dim + model.v_head_dim
+    return 2.0 * model.n_heads * head_dims
+
+
+def seen_positions(model: ModelSpec, context_tokens: Numeric) -> Numeric:
+    """Positions that one token attends to, and that its sequence keeps, summed over the layers."""
     whole = (model.n_layers - model.n_windowed_layers) * context_tokens
     if not model.n_windowed_layers:
         return whole

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from galerne.perf.records import BatchShape, ServingPlan
 from galerne.perf.step import predict_step
-from galerne.perf.terms import coefficients, step_terms
+from galerne.perf.terms import coefficients, plan_terms
+from galerne.perf.work import plan_work, step_amounts
 from galerne.units import Numeric
 
 
@@ -36,15 +37,21 @@ def steady_terms(plan: ServingPlan, load: SteadyLoad) -> npt.NDArray[np.float64]
 
     A sequence waits for the prompts of the others: while it writes O tokens each of them starts once.
     """
-    context_tokens = load.prompt_tokens + load.output_tokens / 2.0
-    decode = step_terms(plan, BatchShape(n_sequences=load.n_sequences, context_tokens=context_tokens))
-    mixed = step_terms(plan, _mixed(load, context_tokens))
-    return np.asarray(decode + _starts(load) * (mixed - decode))
+    return np.tensordot(plan_terms(plan, plan_work(plan)), _mean_amounts(plan, load), axes=1)
 
 
 def token_interval_s(plan: ServingPlan, load: SteadyLoad) -> Numeric:
     """Mean time between two tokens of a sequence, prompts of the others included."""
-    return np.tensordot(coefficients(plan.calibration), steady_terms(plan, load), axes=1)
+    per_amount_s = coefficients(plan.calibration) @ plan_terms(plan, plan_work(plan))
+    return np.tensordot(per_amount_s, _mean_amounts(plan, load), axes=1)
+
+
+def _mean_amounts(plan: ServingPlan, load: SteadyLoad) -> npt.NDArray[np.float64]:
+    context_tokens = load.prompt_tokens + load.output_tokens / 2.0
+    decode = BatchShape(n_sequences=load.n_sequences, context_tokens=context_tokens)
+    alone, _ = step_amounts(plan, decode)
+    together, _ = step_amounts(plan, _mixed(load, context_tokens))
+    return np.asarray(alone + _starts(load) * (together - alone))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from galerne.catalog import Calibration
 from galerne.perf.records import BatchShape, ServingPlan, StepCost, StepWeights
-from galerne.perf.terms import COMPUTE, MEMORY, coefficients, roofline, work_terms
-from galerne.perf.work import Work, step_work
+from galerne.perf.terms import COMPUTE, MEMORY, coefficients, plan_terms, roofline
+from galerne.perf.work import N_AMOUNTS, SEQUENCES, Work, plan_work, step_amounts
 from galerne.units import Numeric
 
 PROBE_PROMPT_TOKENS = 512
@@ -24,6 +24,8 @@ POWER_TERMS = ("traffic_power_ratio", "flop_power_ratio", "sequence_power_s")
 """Fields of a calibration, in the order of the terms of power."""
 LEAST_CAP_RATIO = 0.01
 """A cap leaves at least so much of the limit above the base, or the step would never end."""
+LEAST_STEP_S = 1e-12
+"""A step of nothing takes no time; its power is the base."""
 _N_MEMORY, _N_COMPUTE = len(MEMORY), len(MEMORY) + len(COMPUTE)
 
 
@@ -40,13 +42,21 @@ def predict_step(plan: ServingPlan, batch: BatchShape) -> StepCost:
     Valid for: decoder-only models held in the memory of the plan's devices; one step of one replica.
     Sources: williams-2009-roofline, and the calibration's own source.
     """
-    work = step_work(plan, batch)
-    terms_s = _weighted(plan, work)
-    memory_s = terms_s[:_N_MEMORY].sum(axis=0)
-    compute_s = terms_s[_N_MEMORY:_N_COMPUTE].sum(axis=0)
-    overhead_s = terms_s[_N_COMPUTE:].sum(axis=0)
+    work, (amounts, n_micro) = plan_work(plan), step_amounts(plan, batch)
+    terms = plan_terms(plan, work) * coefficients(plan.calibration)[:, None]
+    parts = np.array(
+        [
+            terms[:_N_MEMORY].sum(axis=0),
+            terms[_N_MEMORY:_N_COMPUTE].sum(axis=0),
+            terms[_N_COMPUTE:].sum(axis=0),
+            work.moved_bytes,
+            work.flop,
+            _power_factors(plan.calibration) @ plan_power_terms(plan, work),
+        ]
+    )
+    memory_s, compute_s, overhead_s, moved_bytes, flop, full_power_s = np.tensordot(parts, amounts, axes=1)
     duration_s = memory_s + compute_s + overhead_s
-    accelerator_w, host_w, slowdown = _power_w(plan, work, duration_s)
+    accelerator_w, host_w, slowdown = _power_w(plan, n_micro * full_power_s, duration_s)
     duration_s = duration_s * slowdown
     return StepCost(
         duration_s=_plain(duration_s),
@@ -55,26 +65,27 @@ def predict_step(plan: ServingPlan, batch: BatchShape) -> StepCost:
         overhead_s=_plain(overhead_s * slowdown),
         accelerator_j=_plain(accelerator_w * duration_s),
         host_j=_plain(host_w * duration_s),
-        moved_bytes=_plain(work.moved_bytes),
-        flop=_plain(work.flop),
+        moved_bytes=_plain(n_micro * moved_bytes),
+        flop=_plain(n_micro * flop),
     )
 
 
-def _weighted(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
-    terms = work_terms(plan, work)
-    factors = coefficients(plan.calibration)
-    return terms * factors.reshape(-1, *([1] * (terms.ndim - 1)))
-
-
-def _power_w(plan: ServingPlan, work: Work, duration_s: Numeric) -> tuple[Numeric, Numeric, Numeric]:
+def _power_w(
+    plan: ServingPlan, full_power_s: Numeric, duration_s: Numeric
+) -> tuple[Numeric, Numeric, Numeric]:
     """Power of accelerators and host while stepping, idle power included, and how far a cap slows the step.
 
         P = limit · min(1, base + traffic · bandwidth used + flop · arithmetic used + sequences · s / t)
 
     Under a cap set by the operator what is above the base takes longer for the same energy.
+
+    Args:
+        plan: machine and calibration.
+        full_power_s: energy of the step above the base, per device, over the power limit.
+        duration_s: of the step, without a cap.
     """
     machine, cal = plan.machine, plan.calibration
-    load_ratio = cal.base_power_ratio + power_terms(plan, work) @ _power_factors(cal) / duration_s
+    load_ratio = cal.base_power_ratio + full_power_s / np.maximum(duration_s, LEAST_STEP_S)
     if not machine.accelerators:
         busy_w = machine.n_cores * machine.host.busy_core_w * np.minimum(1.0, load_ratio)
         return 0.0 * busy_w, machine.idle_w + busy_w, 1.0
@@ -88,21 +99,24 @@ def _power_w(plan: ServingPlan, work: Work, duration_s: Numeric) -> tuple[Numeri
         slowdown = np.maximum(1.0, (used_ratio - base_ratio) / (cap_ratio - base_ratio))
         used_ratio = np.minimum(used_ratio, cap_ratio)
     host_w = machine.accelerator_host_w * plan.n_devices / len(machine.accelerators)
-    return device.power_limit_w * plan.n_devices * used_ratio, host_w + 0.0 * used_ratio, slowdown
+    return device.power_limit_w * plan.n_devices * used_ratio, host_w, slowdown
 
 
-def power_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
-    """Per device of a plan: ideal times of traffic and arithmetic, and sequences; shape (..., 3)."""
+def plan_power_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
+    """Per device and unit of each amount: ideal times of traffic and arithmetic, and sequences.
+
+    Shape (len(POWER_TERMS), N_AMOUNTS).
+    """
     roof, stages = roofline(plan), plan.pipeline_parallel
     dense_s = (work.decode_dense_flop + work.dense_flop) / roof.dense_flop_per_s
     expert_s = (work.decode_expert_flop + work.expert_flop) / roof.expert_flop_per_s
-    flop_s = dense_s + expert_s + work.attention_flop / roof.wide_flop_per_s
-    parts = (
-        work.moved_bytes / (roof.memory_bytes_per_s * stages),
-        work.n_micro_batches * flop_s / stages,
-        work.n_micro_batches * work.n_sequences / (plan.data_parallel * stages),
+    sequences = np.zeros(N_AMOUNTS)
+    sequences[SEQUENCES] = 1.0 / plan.data_parallel
+    traffic_s = work.moved_bytes / roof.memory_bytes_per_s
+    return (
+        np.array([traffic_s, dense_s + expert_s + work.attention_flop / roof.wide_flop_per_s, sequences])
+        / stages
     )
-    return np.stack(np.broadcast_arrays(*(np.asarray(part, dtype=float) for part in parts)), axis=-1)
 
 
 def _power_factors(calibration: Calibration) -> npt.NDArray[np.float64]:

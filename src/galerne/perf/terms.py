@@ -16,7 +16,7 @@ import numpy.typing as npt
 from galerne.catalog import Calibration, WeightFormat
 from galerne.perf.architecture import n_expert_layers
 from galerne.perf.records import BatchShape, ServingPlan
-from galerne.perf.work import Work, step_work
+from galerne.perf.work import N_AMOUNTS, PROMPTS, SEQUENCES, STEP, Work, plan_work, step_amounts
 
 WIDE_BYTES = 2.0
 """Width of a weight that needs no scaling: 16 bits."""
@@ -40,6 +40,7 @@ FIXED = (
 )
 TERMS = (*MEMORY, *COMPUTE, *LINK, *FIXED)
 """Fields of a calibration, in the order of the terms."""
+_ROW = {name: row for row, name in enumerate(TERMS)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,35 +94,37 @@ def roofline(plan: ServingPlan) -> Roofline:
 
 def step_terms(plan: ServingPlan, batch: BatchShape) -> npt.NDArray[np.float64]:
     """The terms of one step, shape (len(TERMS), ...) over the broadcast batch."""
-    return work_terms(plan, step_work(plan, batch))
+    amounts, _ = step_amounts(plan, batch)
+    return np.tensordot(plan_terms(plan, plan_work(plan)), amounts, axes=1)
 
 
-def work_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
-    """The terms of counted work."""
+def plan_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
+    """The terms per unit of each amount, shape (len(TERMS), N_AMOUNTS)."""
     roof, model = roofline(plan), plan.model
-    several = float(roof.n_devices > 1)
-    quantised = float(plan.format.bytes_per_weight < WIDE_BYTES)
-    parts = (
-        work.weight_bytes / roof.memory_bytes_per_s,
-        work.expert_bytes / roof.memory_bytes_per_s,
-        work.kv_bytes / roof.memory_bytes_per_s,
-        work.routed_bytes * roof.n_devices / roof.memory_bytes_per_s,
-        work.decode_dense_flop / roof.dense_flop_per_s,
-        work.dense_flop / roof.dense_flop_per_s,
-        work.dense_flop / roof.wide_flop_per_s,
-        work.attention_flop / roof.wide_flop_per_s,
-        (work.decode_expert_flop + work.expert_flop) / roof.expert_flop_per_s,
-        work.reduced_bytes / roof.link_bytes_per_s,
-        work.exchanged_bytes / roof.link_bytes_per_s,
-        float(model.n_layers),
-        float(n_expert_layers(model)),
-        model.n_layers * several,
-        model.n_layers * quantised,
-        work.n_sequences / plan.data_parallel,
-        work.n_prompts,
-        1.0,
-    )
-    return np.stack(np.broadcast_arrays(*(np.asarray(part, dtype=float) for part in parts)))
+    terms = np.zeros((len(TERMS), N_AMOUNTS))
+    times = {
+        "weight_traffic_ratio": work.weight_bytes / roof.memory_bytes_per_s,
+        "expert_traffic_ratio": work.expert_bytes / roof.memory_bytes_per_s,
+        "kv_traffic_ratio": work.kv_bytes / roof.memory_bytes_per_s,
+        "route_traffic_ratio": work.routed_bytes * roof.n_devices / roof.memory_bytes_per_s,
+        "decode_flop_ratio": work.decode_dense_flop / roof.dense_flop_per_s,
+        "prefill_flop_ratio": work.dense_flop / roof.dense_flop_per_s,
+        "prefill_wide_flop_ratio": work.dense_flop / roof.wide_flop_per_s,
+        "attention_flop_ratio": work.attention_flop / roof.wide_flop_per_s,
+        "expert_flop_ratio": (work.decode_expert_flop + work.expert_flop) / roof.expert_flop_per_s,
+        "reduce_traffic_ratio": work.reduced_bytes / roof.link_bytes_per_s,
+        "exchange_traffic_ratio": work.exchanged_bytes / roof.link_bytes_per_s,
+    }
+    for name, row in times.items():
+        terms[_ROW[name]] = row
+    terms[_ROW["layer_s"], STEP] = model.n_layers
+    terms[_ROW["expert_layer_s"], STEP] = n_expert_layers(model)
+    terms[_ROW["parallel_layer_s"], STEP] = model.n_layers * (roof.n_devices > 1)
+    terms[_ROW["quantised_layer_s"], STEP] = model.n_layers * (plan.format.bytes_per_weight < WIDE_BYTES)
+    terms[_ROW["sequence_s"], SEQUENCES] = 1.0 / plan.data_parallel
+    terms[_ROW["prompt_s"], PROMPTS] = 1.0
+    terms[_ROW["step_s"], STEP] = 1.0
+    return terms
 
 
 def coefficients(calibration: Calibration) -> npt.NDArray[np.float64]:

@@ -1,5 +1,8 @@
 """What a step must move and compute, counted over the devices of a plan; nothing fitted.
 
+All of it is linear in a few amounts of the batch (sequences, tokens, positions they attend to, experts they
+touch), so a plan is counted once per amount and a million batches cost one small matrix product.
+
 A replica of a plan is ``pipeline_parallel`` stages, each of ``tensor_parallel · data_parallel`` devices. The
 stages work on as many micro-batches at once, so the time of a step is the way of one micro-batch through
 all of them.
@@ -10,125 +13,144 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from galerne.perf.architecture import (
     active_expert_parameters,
     always_read_parameters,
-    attention_flop_per_token,
+    attention_flop_per_position,
     expert_parameters,
-    experts_touched,
-    kv_bytes,
+    kv_values_per_position,
     n_expert_layers,
-    prompt_attention_flop_per_token,
+    prompt_attention_flop_per_position,
+    seen_positions,
+    untouched_ratio,
 )
 from galerne.perf.records import BatchShape, ServingPlan
 from galerne.units import Numeric
 
+Floats = npt.NDArray[np.float64]
 ACTIVATION_BYTES = 2.0
 """Width of a value between layers: 16 bits, whatever the weights."""
+STEP, TOUCHED, SEQUENCES, PROMPTS, DECODING, PROMPT_TOKENS, HELD, DECODE_SEEN, PROMPT_SEEN = range(9)
+"""Amounts of a micro-batch: the step itself; share of experts touched; sequences; those that read a prompt,
+those that decode; tokens of prompts; positions held, and positions attended to in decoding and in reading,
+summed over layers."""
+N_AMOUNTS = 9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """One micro-batch through all stages; numbers or arrays.
+    """Work of one micro-batch through all stages, per unit of each amount: arrays of ``N_AMOUNTS``.
 
     Attributes:
-        n_micro_batches: how many of them are under way at once.
         weight_bytes: dense weights read, each copy counted.
         expert_bytes: routed experts read.
         kv_bytes: keys and values read and written, each copy counted.
-        decode_flop: of the sequences that decode, all included.
+        routed_bytes: rows of tokens that each device gathers for its experts.
+        decode_dense_flop: of the sequences that decode, with dense weights and their context.
+        decode_expert_flop: the same with experts.
         dense_flop: of prompts, with dense weights.
         expert_flop: of prompts, with experts.
         attention_flop: of prompts, among themselves and with their context.
-        routed_bytes: rows of tokens that each device gathers for its experts.
         reduced_bytes: what each device sends and receives to sum partial results.
         exchanged_bytes: what each device sends and receives to bring tokens to experts and back.
     """
 
-    n_micro_batches: Numeric
-    n_sequences: Numeric
-    n_prompts: Numeric
-    weight_bytes: Numeric
-    expert_bytes: Numeric
-    kv_bytes: Numeric
-    decode_dense_flop: Numeric
-    decode_expert_flop: Numeric
-    dense_flop: Numeric
-    expert_flop: Numeric
-    attention_flop: Numeric
-    routed_bytes: Numeric
-    reduced_bytes: Numeric
-    exchanged_bytes: Numeric
+    weight_bytes: Floats
+    expert_bytes: Floats
+    kv_bytes: Floats
+    routed_bytes: Floats
+    decode_dense_flop: Floats
+    decode_expert_flop: Floats
+    dense_flop: Floats
+    expert_flop: Floats
+    attention_flop: Floats
+    reduced_bytes: Floats
+    exchanged_bytes: Floats
 
     @property
-    def moved_bytes(self) -> Numeric:
-        """Memory traffic of the step over all devices."""
-        return self.n_micro_batches * (self.weight_bytes + self.expert_bytes + self.kv_bytes)
+    def moved_bytes(self) -> Floats:
+        """Memory traffic over all devices."""
+        return self.weight_bytes + self.expert_bytes + self.kv_bytes
 
     @property
-    def flop(self) -> Numeric:
-        """Operations of the step over all devices."""
+    def flop(self) -> Floats:
+        """Operations over all devices."""
         decode_flop = self.decode_dense_flop + self.decode_expert_flop
-        prompt_flop = self.dense_flop + self.expert_flop + self.attention_flop
-        return self.n_micro_batches * (decode_flop + prompt_flop)
+        return decode_flop + self.dense_flop + self.expert_flop + self.attention_flop
 
 
-def step_work(plan: ServingPlan, batch: BatchShape) -> Work:
-    """Count the work of one step.
+def plan_work(plan: ServingPlan) -> Work:
+    """Count the work of a plan per unit of each amount.
 
     Valid for: experts chosen uniformly; latent keys kept whole on each device of a tensor-parallel group.
     """
     model = plan.model
-    n_first, fresh_tokens, n_decoding, context_tokens, decode_context_tokens = _split(batch)
-    n_micro = _micro_batches(plan, n_first + n_decoding)
-    n_prompts, n_decoding = n_first / n_micro, n_decoding / n_micro
-    prompt_tokens = n_prompts * fresh_tokens
-    n_tokens = prompt_tokens + n_decoding
-    copies = plan.tensor_parallel / kv_shards(plan)
-    held_bytes = n_prompts * kv_bytes(
-        model, context_tokens + fresh_tokens, kv_bytes_per_value=plan.kv_bytes_per_value
-    ) + n_decoding * kv_bytes(model, decode_context_tokens + 1.0, kv_bytes_per_value=plan.kv_bytes_per_value)
     dense, expert = 2.0 * always_read_parameters(model), 2.0 * active_expert_parameters(model)
-    touched = n_expert_layers(model) * experts_touched(model, n_tokens) * expert_parameters(model)
-    device_tokens = n_tokens / plan.data_parallel
+    experts_bytes = model.n_experts * n_expert_layers(model) * expert_parameters(model)
+    experts_bytes *= plan.expert_format_or_format.bytes_per_weight
+    copies = plan.tensor_parallel / kv_shards(plan)
+    row_bytes = model.dim * ACTIVATION_BYTES
+    routed_bytes = model.n_experts_per_token / plan.expert_parallel * n_expert_layers(model) * row_bytes
+    reduced_bytes = _ring_ratio(plan.tensor_parallel) * 2.0 * model.n_layers * row_bytes / plan.data_parallel
+    exchanged_bytes = _exchange_ratio(plan) * n_expert_layers(model) * row_bytes / plan.data_parallel
     return Work(
-        n_micro_batches=n_micro,
-        n_sequences=n_prompts + n_decoding,
-        n_prompts=n_prompts,
-        weight_bytes=always_read_parameters(model)
-        * plan.format.bytes_per_weight
-        * plan.data_parallel
-        * np.sign(n_tokens),
-        expert_bytes=touched * plan.expert_format_or_format.bytes_per_weight,
-        kv_bytes=copies * held_bytes,
-        decode_dense_flop=n_decoding * (dense + attention_flop_per_token(model, decode_context_tokens)),
-        decode_expert_flop=n_decoding * expert,
-        dense_flop=prompt_tokens * dense,
-        expert_flop=prompt_tokens * expert,
-        attention_flop=prompt_tokens
-        * prompt_attention_flop_per_token(model, context_tokens + fresh_tokens / 2.0),
-        routed_bytes=_routed_bytes(plan, n_tokens),
-        reduced_bytes=_ring_ratio(plan.tensor_parallel)
-        * 2.0
-        * model.n_layers
-        * _row_bytes(plan, device_tokens),
-        exchanged_bytes=_exchanged_bytes(plan, device_tokens),
+        weight_bytes=_per(
+            (STEP, always_read_parameters(model) * plan.format.bytes_per_weight * plan.data_parallel)
+        ),
+        expert_bytes=_per((TOUCHED, experts_bytes)),
+        kv_bytes=_per((HELD, copies * kv_values_per_position(model) * plan.kv_bytes_per_value)),
+        routed_bytes=_per((DECODING, routed_bytes), (PROMPT_TOKENS, routed_bytes)),
+        decode_dense_flop=_per((DECODING, dense), (DECODE_SEEN, attention_flop_per_position(model))),
+        decode_expert_flop=_per((DECODING, expert)),
+        dense_flop=_per((PROMPT_TOKENS, dense)),
+        expert_flop=_per((PROMPT_TOKENS, expert)),
+        attention_flop=_per((PROMPT_SEEN, prompt_attention_flop_per_position(model))),
+        reduced_bytes=_per((DECODING, reduced_bytes), (PROMPT_TOKENS, reduced_bytes)),
+        exchanged_bytes=_per((DECODING, exchanged_bytes), (PROMPT_TOKENS, exchanged_bytes)),
     )
 
 
-def _split(batch: BatchShape) -> tuple[Numeric, Numeric, Numeric, Numeric, Numeric]:
-    """Prompts, their new tokens, decoding sequences, and the context of each."""
-    prompt_tokens = np.asarray(batch.prompt_tokens, dtype=float)
-    reading = np.where(prompt_tokens > 0, 1.0, 0.0)
-    fresh_tokens = np.maximum(prompt_tokens - batch.cached_tokens, 0.0)
-    context_tokens = batch.context_tokens + np.asarray(batch.cached_tokens, dtype=float)
-    n_first = batch.n_sequences * reading
-    n_alone = batch.n_sequences * (1.0 - reading)
-    n_decoding = n_alone + batch.n_decoding
-    # Where prompts are read, the decoding ones have a context of their own.
-    decode_context_tokens = np.where(reading > 0, batch.decoding_context_tokens, context_tokens)
-    return n_first, fresh_tokens, n_decoding, context_tokens, decode_context_tokens
+def step_amounts(plan: ServingPlan, batch: BatchShape) -> tuple[Floats, Numeric]:
+    """The amounts of one micro-batch, shape (N_AMOUNTS, ...), and how many micro-batches are under way."""
+    model = plan.model
+    n_reading, n_decoding, decode_context_tokens = _split(batch)
+    n_micro = _micro_batches(plan, n_reading + n_decoding)
+    n_reading, n_decoding = n_reading / n_micro, n_decoding / n_micro
+    fresh_tokens = np.maximum(np.asarray(batch.prompt_tokens) - batch.cached_tokens, 0.0)
+    known_tokens = batch.context_tokens + np.asarray(batch.cached_tokens)
+    prompt_tokens = n_reading * fresh_tokens
+    n_tokens = prompt_tokens + n_decoding
+    held = n_decoding * seen_positions(model, decode_context_tokens + 1.0)
+    shape = np.broadcast_shapes(np.shape(n_tokens), np.shape(held), np.shape(known_tokens))
+    amounts = np.zeros((N_AMOUNTS, *shape))
+    amounts[STEP] = np.sign(n_reading + n_decoding)
+    if model.n_experts:
+        amounts[TOUCHED] = 1.0 - untouched_ratio(model, n_tokens)
+    amounts[SEQUENCES] = n_reading + n_decoding
+    amounts[DECODING] = n_decoding
+    amounts[DECODE_SEEN] = n_decoding * seen_positions(model, decode_context_tokens)
+    amounts[HELD] = held
+    if np.any(n_reading):
+        amounts[PROMPTS] = n_reading
+        amounts[PROMPT_TOKENS] = prompt_tokens
+        amounts[PROMPT_SEEN] = prompt_tokens * seen_positions(model, known_tokens + fresh_tokens / 2.0)
+        amounts[HELD] += n_reading * seen_positions(model, known_tokens + fresh_tokens)
+    return amounts, n_micro
+
+
+def _split(batch: BatchShape) -> tuple[Numeric, Numeric, Numeric]:
+    """Sequences that read a prompt, those that decode, and the context of the latter."""
+    if np.ndim(batch.prompt_tokens) == 0:
+        if batch.prompt_tokens > 0:
+            return batch.n_sequences, batch.n_decoding, batch.decoding_context_tokens
+        return 0.0, batch.n_sequences + batch.n_decoding, batch.context_tokens + batch.cached_tokens
+    reading = np.asarray(batch.prompt_tokens) > 0
+    n_reading = np.where(reading, batch.n_sequences, 0.0)
+    n_decoding = np.where(reading, batch.n_decoding, batch.n_sequences + batch.n_decoding)
+    known_tokens = batch.context_tokens + batch.cached_tokens
+    return n_reading, n_decoding, np.where(reading, batch.decoding_context_tokens, known_tokens)
 
 
 def _micro_batches(plan: ServingPlan, n_sequences: Numeric) -> Numeric:
@@ -144,25 +166,24 @@ def kv_shards(plan: ServingPlan) -> int:
     return 1 if plan.model.kv_lora_rank else min(plan.tensor_parallel, plan.model.n_kv_heads)
 
 
+def _per(*parts: tuple[int, float]) -> Floats:
+    """Work that each amount causes."""
+    row = np.zeros(N_AMOUNTS)
+    for amount, work in parts:
+        row[amount] = work
+    return row
+
+
 def _ring_ratio(n: int) -> float:
     """Data through each link of a ring of ``n`` that sums a value, over the size of the value."""
     return 2.0 * (n - 1) / n
 
 
-def _row_bytes(plan: ServingPlan, n_tokens: Numeric) -> Numeric:
-    return n_tokens * plan.model.dim * ACTIVATION_BYTES
+def _exchange_ratio(plan: ServingPlan) -> float:
+    """Rows that a device sends and receives per token of its own, to the experts and back.
 
-
-def _routed_bytes(plan: ServingPlan, n_tokens: Numeric) -> Numeric:
-    """Each token once for each of its experts; a device sees those of its expert-parallel group."""
-    copies = plan.model.n_experts_per_token / plan.expert_parallel
-    return copies * n_expert_layers(plan.model) * _row_bytes(plan, n_tokens)
-
-
-def _exchanged_bytes(plan: ServingPlan, device_tokens: Numeric) -> Numeric:
-    """Tokens to their experts and back, where attention runs on copies and the experts are divided."""
+    Where attention runs on copies the experts are elsewhere; within a tensor-parallel group every device has
+    the token already.
+    """
     n = plan.data_parallel
-    if n == 1 or not plan.model.n_experts:
-        return 0.0 * device_tokens
-    sent = plan.model.n_experts_per_token * (n - 1) / n / plan.tensor_parallel
-    return 2.0 * sent * n_expert_layers(plan.model) * _row_bytes(plan, device_tokens)
+    return 2.0 * plan.model.n_experts_per_token * (n - 1) / n / plan.tensor_parallel
