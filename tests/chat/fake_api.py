@@ -33,6 +33,31 @@ SOURCES = {
 }
 
 
+def a_fit(model_id: str, *, headroom_bytes: float, tokens_per_s: float) -> dict[str, Any]:
+    return {
+        "model_id": model_id,
+        "model_name": model_id.replace("-", " ").title(),
+        "format_id": "q4-k-m",
+        "fits": headroom_bytes >= 0,
+        "needed_bytes": 20e9 - headroom_bytes,
+        "headroom_bytes": headroom_bytes,
+        "tokens_per_s": tokens_per_s,
+        "j_per_token": 80 / tokens_per_s,
+        "error_ratio": 0.3,
+        "method": "modelled",
+    }
+
+
+FITS = {
+    "machine": "AMD EPYC, 2 cores",
+    "data": [
+        a_fit("ministral-3-3b", headroom_bytes=17e9, tokens_per_s=11.0),
+        a_fit("ministral-3-8b", headroom_bytes=14e9, tokens_per_s=4.5),
+        a_fit("mistral-large-3", headroom_bytes=-400e9, tokens_per_s=0.2),
+    ],
+}
+
+
 @dataclass
 class FakeApi:
     """The daemon as a client sees it.
@@ -46,6 +71,7 @@ class FakeApi:
     pieces: list[str] = field(default_factory=lambda: ["Hello, ", "**world**."])
     open_pieces: int | None = None
     pause_s: float = 0.0
+    reason: str = "stop"
     failure: tuple[int, dict[str, Any]] | None = None
     final_after: int = 1
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -63,6 +89,7 @@ class FakeApi:
                 Route("/v1/models", self._models),
                 Route("/v1/receipts/{receipt_id}", self._receipt),
                 Route("/v1/galerne/chain", self._chain),
+                Route("/v1/galerne/fit", lambda _: JSONResponse(FITS)),
                 Route("/v1/usage", self._usage),
                 Route("/health", lambda _: JSONResponse({"status": "ok"})),
             ]
@@ -81,14 +108,18 @@ class FakeApi:
         receipt = a_receipt(f"rcpt_{len(self.asked):03}")
         self.receipts[receipt["id"]] = receipt
         return StreamingResponse(
-            self._stream(body["model"], receipt),
+            self._stream(body, receipt),
             media_type="text/event-stream",
             headers={"galerne-receipt": receipt["id"]},
         )
 
-    async def _stream(self, model: str, receipt: dict[str, Any]) -> AsyncIterator[str]:
+    async def _stream(self, body: dict[str, Any], receipt: dict[str, Any]) -> AsyncIterator[str]:
+        model, last = body["model"], body["messages"][-1]
         self.n_active += 1
         try:
+            if last.get("prefix"):  # like Mistral's, ours says the beginning again
+                choice = {"index": 0, "delta": {"content": last["content"]}, "finish_reason": None}
+                yield _chunk(model, choices=[choice])
             for n, piece in enumerate(self.pieces):
                 if n == self.open_pieces:
                     while not self.gate.is_set():
@@ -98,7 +129,9 @@ class FakeApi:
                     model, choices=[{"index": 0, "delta": {"content": piece}, "finish_reason": None}]
                 )
             usage = {"prompt_tokens": 21, "completion_tokens": len(self.pieces), "galerne": receipt}
-            yield _chunk(model, choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}], usage=usage)
+            yield _chunk(
+                model, choices=[{"index": 0, "delta": {}, "finish_reason": self.reason}], usage=usage
+            )
             yield "data: [DONE]\n\n"
         except asyncio.CancelledError:
             self.n_cancelled += 1

@@ -1,7 +1,14 @@
+import contextlib
+import json
+import sqlite3
+
 import pytest
 import sqlalchemy as sa
 
-from galerne.chat.store import MessageStatus, metadata, open_conversations, title_of
+from galerne.chat.records import MessageStatus, title_of
+from galerne.chat.store import open_conversations
+from galerne.chat.tables import metadata
+from galerne.chat.temporary import is_temporary, open_temporary
 from galerne.clock import ManualClock
 from galerne.errors import UnknownConversation
 from galerne.storage import open_store
@@ -79,3 +86,57 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path):
         found = {column["name"]: column["nullable"] for column in sa.inspect(engine).get_columns(table.name)}
         assert found == {column.name: bool(column.nullable) for column in table.columns}
     engine.dispose()
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "chat.db"
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            """CREATE TABLE chat_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+            INSERT INTO chat_version VALUES ('0001');
+            CREATE TABLE conversation (id TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL,
+              created_at FLOAT NOT NULL, changed_at FLOAT NOT NULL);
+            CREATE TABLE message (position INTEGER PRIMARY KEY NOT NULL, id TEXT NOT NULL UNIQUE,
+              conversation_id TEXT NOT NULL REFERENCES conversation(id) ON DELETE CASCADE, parent_id TEXT,
+              role TEXT NOT NULL, content TEXT NOT NULL, status TEXT NOT NULL, model_id TEXT,
+              problem_code TEXT, receipt_id TEXT, receipt JSON, created_at FLOAT NOT NULL);
+            INSERT INTO conversation VALUES ('c', 'Été', 1, 1);
+            INSERT INTO message VALUES
+              (1, 'q', 'c', NULL, 'user', 'old words', 'done', NULL, NULL, NULL, NULL, 1);
+            """
+        )
+        answer = ("a", "c", "q", "assistant", "a wind", "done", "mini", "rcpt_001", json.dumps(a_receipt()))
+        old.execute("INSERT INTO message VALUES (2, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, 1)", answer)
+        old.commit()
+    store = open_conversations(f"sqlite:///{path}", clock=ManualClock())
+    assert [message.content for message in store.thread("c")] == ["old words", "a wind"]
+    assert [hit.conversation_id for hit in store.search("wor")] == ["c"]
+    assert [hit.conversation_id for hit in store.search("ete")] == ["c"]
+    assert store.bill("c").energy_j == 55.9
+    store.close()
+
+
+def test_what_is_rendered_is_kept_with_who_drew_it(store):
+    _, answer = store.begin("q", conversation_id=None, model_id=None)
+    store.save_rendered(answer.id, ["<p>a</p>"], by="v1")
+    assert (store.message(answer.id).rendered, store.message(answer.id).rendered_by) == (("<p>a</p>",), "v1")
+
+
+def test_a_temporary_store_has_the_same_manners_and_forgets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    clock = ManualClock()
+    store = open_temporary(clock=clock)
+    asked, answer = store.begin("secret", conversation_id=None, model_id=None)
+    store.save_answer(answer.id, content="a", status=MessageStatus.DONE, receipt=a_receipt())
+    assert is_temporary(asked.conversation_id)
+    assert is_temporary(answer.id)
+    assert store.bill(asked.conversation_id).energy_j == 55.9
+    assert store.search("secret")[0].title == "secret"
+    clock.advance(3599)
+    store.erase_untouched(for_s=3600)
+    assert store.thread(asked.conversation_id)
+    clock.advance(2)
+    store.erase_untouched(for_s=3600)
+    assert store.conversations() == []
+    store.close()
+    assert list(tmp_path.iterdir()) == []

@@ -89,6 +89,9 @@ def test_keyboard_only(fake_api, web_url, open_page):
     expect(page.locator("[data-state=final]")).to_be_visible()
     assert fake_api.asked[0]["messages"][0]["content"].splitlines() == ["line one", "line two"]
     assert page.evaluate("document.activeElement.id") == "question"
+    for action in ("Answer again", "Copy the answer"):
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate("document.activeElement.ariaLabel") == action
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
     page.keyboard.press("Enter")
@@ -197,7 +200,8 @@ def test_deleting_asks_first_and_is_for_good(web_url, open_page):
     ask(page)
     expect(page.locator("[data-state=final]")).to_be_visible()
     page.locator(".history li").hover()
-    page.locator(".erase summary").click()
+    page.locator(".history .menu > summary").click()
+    page.locator(".sure summary").click()
     page.get_by_role("button", name="Delete for good").click()
     expect(page.locator("#empty")).to_be_visible()
     expect(page.locator(".history")).to_have_count(0)

@@ -109,28 +109,46 @@ class ApiClient:
         """What was used so far."""
         return await self._get(f"/v1/usage?group_by={group_by}")
 
+    async def fits(self) -> dict[str, Any]:
+        """Which models fit on the machine of this server."""
+        return await self._get("/v1/galerne/fit")
+
     async def answer(
-        self, messages: Sequence[Mapping[str, str]], *, model: str | None
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        model: str | None,
+        temperature: float | None = None,
+        max_new_tokens: int | None = None,
     ) -> AsyncIterator[AnswerEvent]:
         """Ask, and yield the answer as it is written; ``AnswerStart`` is first, ``AnswerEnd`` last.
+
+        Args:
+            messages: the conversation; a last one of the assistant with ``prefix`` is gone on with.
+            model: its id; ``None`` takes the first of the server.
+            temperature: of the draw; ``None`` leaves it to the model.
+            max_new_tokens: longest answer; ``None`` leaves it to the server.
 
         Raises:
             AnswerRefused: the API refused, before or while answering.
             ServerUnreachable: nobody answers, or the connection broke.
         """
-        body = {
+        chosen = {"temperature": temperature, "max_tokens": max_new_tokens}
+        body: dict[str, Any] = {
             "model": model or (await self.models())[0]["id"],
             "messages": list(messages),
             "stream": True,
             "stream_options": {"include_usage": True},
+            **{name: value for name, value in chosen.items() if value is not None},
         }
+        rest = _Rest(str(messages[-1]["content"]) if messages[-1].get("prefix") else "")
         end = AnswerEnd(finish_reason="stop", model_id=str(body["model"]), usage={})
         try:
             async with self._connection().stream("POST", "/v1/chat/completions", json=body) as response:
                 await _raise_for_problem(response)
                 yield AnswerStart(receipt_id=response.headers.get("galerne-receipt"))
                 async for chunk in _sse_data(response):
-                    if text := _text_of(chunk):
+                    if text := rest.of(_text_of(chunk)):
                         yield TextPiece(text=text)
                     end = _end_after(end, chunk)
         except httpx.HTTPError as error:
@@ -153,6 +171,24 @@ class ApiClient:
 
     def _unreachable(self, error: httpx.HTTPError) -> ServerUnreachable:
         return ServerUnreachable(address=self.base_url, problem=type(error).__name__)
+
+
+class _Rest:
+    """What follows the beginning of an answer: the API says the beginning again, as Mistral's does."""
+
+    def __init__(self, beginning: str) -> None:
+        self._beginning = beginning
+        self._held = ""
+
+    def of(self, text: str) -> str:
+        """The part of a piece that is new."""
+        if not self._beginning:
+            return text
+        self._held += text
+        if len(self._held) < len(self._beginning) and self._beginning.startswith(self._held):
+            return ""
+        new, self._beginning = self._held.removeprefix(self._beginning), ""
+        return new
 
 
 def _text_of(chunk: Mapping[str, Any]) -> str:

@@ -5,101 +5,43 @@ Private and erasable, apart from the ledger, which keeps no text.
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from galerne.chat.bill import METHODS, Bill, bill_of, least_sure
+from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage, title_of
+from galerne.chat.search import SearchHit, find_conversations, fold
+from galerne.chat.tables import (
+    MESSAGE_COLUMNS,
+    SUMS,
+    conversation_of,
+    conversation_row,
+    conversations,
+    message_of,
+    message_row,
+    messages,
+)
+from galerne.chat.tree import MessageTree
 from galerne.clock import Clock
 from galerne.errors import UnknownConversation
 from galerne.storage import open_store, reading, writing
 
-metadata = sa.MetaData()
-
-_conversations = sa.Table(
-    "conversation",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Float, nullable=False),
-    sa.Column("changed_at", sa.Float, nullable=False, index=True),
-)
-_messages = sa.Table(
-    "message",
-    metadata,
-    sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column(
-        "conversation_id", sa.ForeignKey("conversation.id", ondelete="CASCADE"), nullable=False, index=True
-    ),
-    sa.Column("parent_id", sa.Text, nullable=True),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("content", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("model_id", sa.Text, nullable=True),
-    sa.Column("problem_code", sa.Text, nullable=True),
-    sa.Column("receipt_id", sa.Text, nullable=True),
-    sa.Column("receipt", sa.JSON, nullable=True),
-    sa.Column("created_at", sa.Float, nullable=False),
-)
-
-_TITLE_CHARACTERS = 60
-
-
-class MessageStatus(StrEnum):
-    """How far a message has come."""
-
-    WRITING = "writing"
-    DONE = "done"
-    STOPPED = "stopped"
-    CUT = "cut"
-    """The answer reached the longest length allowed."""
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Conversation:
-    """One line of the history."""
-
-    id: str
-    title: str
-    created_at: float
-    changed_at: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChatMessage:
-    """One message of a conversation.
-
-    Attributes:
-        parent_id: the message it answers; ``None`` for the first.
-        problem_code: why it failed.
-        receipt: what the answer cost, as last known.
-    """
-
-    id: str
-    conversation_id: str
-    parent_id: str | None
-    role: str
-    content: str
-    status: MessageStatus
-    model_id: str | None
-    problem_code: str | None
-    receipt_id: str | None
-    receipt: Mapping[str, Any] | None
-    created_at: float
+PAGE_MESSAGES = 40
+"""How many messages a page shows at first, and more at a time."""
 
 
 class ConversationStore:
-    """Reads and writes conversations. Every method is one short transaction.
+    """Reads and writes conversations. Every method is a few short transactions.
 
     Args:
         engine: an opened database; SQLite and PostgreSQL behave alike.
         clock: dates the messages.
         new_id: makes an id that nobody guesses.
+        searchable: whether its tables have the index over the words.
     """
 
     def __init__(
@@ -108,16 +50,29 @@ class ConversationStore:
         *,
         clock: Clock,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(12),
+        searchable: bool = True,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._new_id = new_id
+        self._searchable = searchable
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def now_at(self) -> float:
+        """The moment, by the clock that dates the messages."""
+        return self._clock.now_at()
+
+    # Reading
 
     def conversations(self, *, limit: int = 200) -> list[Conversation]:
-        """The history, the latest first."""
-        query = sa.select(_conversations).order_by(_conversations.c.changed_at.desc()).limit(limit)
+        """The history: what is pinned first, then the latest first."""
+        order = (conversations.c.pinned.desc(), conversations.c.changed_at.desc())
+        query = sa.select(conversations).order_by(*order).limit(limit)
         with reading(self._engine) as connection:
-            return [Conversation(**row._mapping) for row in connection.execute(query)]
+            return [conversation_of(row) for row in connection.execute(query)]
 
     def conversation(self, conversation_id: str) -> Conversation:
         """One conversation by its id.
@@ -125,30 +80,12 @@ class ConversationStore:
         Raises:
             UnknownConversation: there is none.
         """
-        query = sa.select(_conversations).where(_conversations.c.id == conversation_id)
+        query = sa.select(conversations).where(conversations.c.id == conversation_id)
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         if row is None:
             raise UnknownConversation(conversation_id=conversation_id)
-        return Conversation(**row._mapping)
-
-    def thread(self, conversation_id: str) -> list[ChatMessage]:
-        """The messages from the first to the newest, along the newest branch."""
-        self.conversation(conversation_id)
-        query = (
-            sa.select(_messages)
-            .where(_messages.c.conversation_id == conversation_id)
-            .order_by(_messages.c.position)
-        )
-        with reading(self._engine) as connection:
-            found = [_message(row) for row in connection.execute(query)]
-        by_id = {message.id: message for message in found}
-        branch: list[ChatMessage] = []
-        at: ChatMessage | None = found[-1] if found else None
-        while at is not None:
-            branch.append(at)
-            at = by_id.get(at.parent_id or "")
-        return branch[::-1]
+        return conversation_of(row)
 
     def message(self, message_id: str) -> ChatMessage:
         """One message by its id.
@@ -156,53 +93,158 @@ class ConversationStore:
         Raises:
             UnknownConversation: there is none.
         """
-        with reading(self._engine) as connection:
-            row = connection.execute(sa.select(_messages).where(_messages.c.id == message_id)).first()
-        if row is None:
+        found = self._read([message_id])
+        if not found:
             raise UnknownConversation(conversation_id=message_id)
-        return _message(row)
+        return found[0]
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
+    def thread(self, conversation_id: str) -> list[ChatMessage]:
+        """The messages from the first to the last, along the branch that is shown."""
+        conversation = self.conversation(conversation_id)
+        return self._read(self._tree(conversation_id).path(conversation.leaf_id))
+
+    def path(self, message_id: str) -> list[ChatMessage]:
+        """The messages from the first to this one."""
+        return self._read(self._tree(self.message(message_id).conversation_id).path(message_id))
+
+    def page(
+        self, conversation_id: str, *, before_id: str | None = None, limit: int = PAGE_MESSAGES
+    ) -> ThreadPage:
+        """The last messages of the branch that is shown, or those before one of them."""
+        leaf_id = self.conversation(conversation_id).leaf_id
+        return self._page(self._tree(conversation_id), leaf_id, before_id=before_id, limit=limit)
+
+    def page_around(self, message_id: str, *, limit: int = PAGE_MESSAGES) -> ThreadPage:
+        """The messages around one of them; its branch is shown from now on."""
+        conversation_id = self.message(message_id).conversation_id
+        tree, leaf_id = self._tree(conversation_id), self.conversation(conversation_id).leaf_id
+        if message_id not in tree.path(leaf_id):
+            self.show_branch(message_id)
+            leaf_id = tree.newest_leaf(message_id)
+        path = tree.path(leaf_id)
+        end = path.index(message_id) + limit // 2
+        before_id = path[end] if end < len(path) else None
+        return self._page(tree, leaf_id, before_id=before_id, limit=limit)
+
+    def page_from(self, message_id: str) -> ThreadPage:
+        """A message and all that follows it on the branch that is shown."""
+        conversation_id = self.message(message_id).conversation_id
+        leaf_id, tree = self.conversation(conversation_id).leaf_id, self._tree(conversation_id)
+        path = tree.path(leaf_id)
+        n_following = len(path) - path.index(message_id) if message_id in path else 0
+        return self._page(tree, leaf_id, before_id=None, limit=n_following)
+
+    def messages(self, conversation_id: str) -> list[ChatMessage]:
+        """Every message of every branch, the oldest first."""
+        self.conversation(conversation_id)
+        query = sa.select(*MESSAGE_COLUMNS).where(messages.c.conversation_id == conversation_id)
+        with reading(self._engine) as connection:
+            return [message_of(row) for row in connection.execute(query.order_by(messages.c.position))]
+
+    def bill(self, conversation_id: str) -> Bill:
+        """What all answers of a conversation cost, those of other branches too."""
+        receipts = sa.case((messages.c.energy_j.is_not(None), 1))
+        query = sa.select(
+            sa.func.count(receipts).label("n_receipts"),
+            sa.func.count(messages.c.cost_eur).label("n_priced"),
+            *(sa.func.coalesce(sa.func.sum(messages.c[name]), 0.0).label(name) for name in SUMS),
+            *(sa.func.count(sa.case((messages.c.method == name, 1))).label(name) for name in METHODS),
+        ).where(messages.c.conversation_id == conversation_id)
+        with reading(self._engine) as connection:
+            facts = dict(connection.execute(query).one()._mapping)
+        facts["method"] = least_sure(name for name in METHODS if facts.pop(name))
+        if facts.pop("n_priced") < facts["n_receipts"]:
+            facts["cost_eur"] = None
+        return Bill(**facts)
+
+    def search(self, query: str, *, limit: int = 30) -> list[SearchHit]:
+        """The conversations that hold every word, in one message or in the title; the latest first."""
+        with reading(self._engine) as connection:
+            return find_conversations(connection, query, limit=limit, indexed=self._searchable)
+
+    # Asking
 
     def begin(
-        self, question: str, *, conversation_id: str | None, model_id: str | None
+        self,
+        question: str,
+        *,
+        conversation_id: str | None,
+        model_id: str | None,
+        after_id: str | None = None,
+        manner: Manner | None = None,
     ) -> tuple[ChatMessage, ChatMessage]:
         """Write a question and the answer to come, in a new conversation if none is named.
 
+        Args:
+            question: what is asked.
+            conversation_id: where; ``None`` for a new one.
+            model_id: which model will answer.
+            after_id: the message it follows; ``None`` for the last of the branch that is shown.
+            manner: how to answer from now on; ``None`` keeps the conversation's.
+
         Raises:
-            UnknownConversation: the conversation named is not there.
+            UnknownConversation: the conversation named is not there, or has no such message.
         """
-        at = self._clock.now_at()
-        thread = self.thread(conversation_id) if conversation_id else []
-        home = conversation_id or self._new_id()
-        common = {"conversation_id": home, "problem_code": None, "receipt_id": None, "created_at": at}
-        asked = common | {
-            "id": self._new_id(),
-            "parent_id": thread[-1].id if thread else None,
-            "role": "user",
-            "content": question,
-            "status": MessageStatus.DONE,
-            "model_id": None,
-        }
-        answer = common | {
-            "id": self._new_id(),
-            "parent_id": asked["id"],
-            "role": "assistant",
-            "content": "",
-            "status": MessageStatus.WRITING,
-            "model_id": model_id,
-        }
+        home, parent_id = conversation_id, None
+        if home is not None:
+            conversation, tree = self.conversation(home), self._tree(home)
+            if after_id and after_id not in tree:
+                raise UnknownConversation(conversation_id=after_id)
+            path = tree.path(after_id or conversation.leaf_id)
+            parent_id = path[-1] if path else None
+        else:
+            home = self._new_id()
+            at = self._clock.now_at()
+            row = conversation_row(
+                Conversation(id=home, title=title_of(question), created_at=at, changed_at=at)
+            )
+            with writing(self._engine) as connection:
+                connection.execute(sa.insert(conversations).values(**row))
+        if manner is not None:
+            self.set_manner(home, manner)
+        return self._ask(question, conversation_id=home, parent_id=parent_id, model_id=model_id)
+
+    def edit(
+        self, message_id: str, question: str, *, model_id: str | None
+    ) -> tuple[ChatMessage, ChatMessage]:
+        """Ask a question again in other words: a branch beside it."""
+        old = self.message(message_id)
+        if old.role != "user":
+            raise UnknownConversation(conversation_id=message_id)
+        return self._ask(
+            question, conversation_id=old.conversation_id, parent_id=old.parent_id, model_id=model_id
+        )
+
+    def regenerate(self, message_id: str, *, model_id: str | None) -> ChatMessage:
+        """Begin another answer to the same question: a branch beside the old one."""
+        old = self.message(message_id)
+        if old.role != "assistant" or old.parent_id is None:
+            raise UnknownConversation(conversation_id=message_id)
+        answer = self._new_message("assistant", old.conversation_id, old.parent_id)
+        answer = dataclasses.replace(answer, model_id=model_id)
+        self._write(answer)
+        return answer
+
+    def resume(self, message_id: str) -> ChatMessage:
+        """Open an answer again that was cut, stopped or interrupted; what is written and paid stays."""
+        old = self.message(message_id)
+        if old.role != "assistant" or old.status in {MessageStatus.WRITING, MessageStatus.DONE}:
+            raise UnknownConversation(conversation_id=message_id)
+        past = [*old.past_receipts, *([old.receipt] if old.receipt else [])]
+        statement = sa.update(messages).where(messages.c.id == message_id)
+        values = {"status": MessageStatus.WRITING, "past_receipts": past or sa.null(), "receipt": sa.null()}
         with writing(self._engine) as connection:
-            if conversation_id is None:
-                row = {"id": home, "title": title_of(question), "created_at": at, "changed_at": at}
-                connection.execute(sa.insert(_conversations).values(**row))
-            else:
-                self._touch(connection, home, at=at)
-            connection.execute(sa.insert(_messages), [asked | {"receipt": sa.null()}])
-            connection.execute(sa.insert(_messages), [answer | {"receipt": sa.null()}])
-        return self.message(str(asked["id"])), self.message(str(answer["id"]))
+            connection.execute(statement.values(**values, receipt_id=None, problem_code=None))
+        return self.message(message_id)
+
+    def show_branch(self, message_id: str) -> str:
+        """Show the branch that goes through a message; return its conversation."""
+        conversation_id = self.message(message_id).conversation_id
+        leaf_id = self._tree(conversation_id).newest_leaf(message_id)
+        self._change(conversation_id, leaf_id=leaf_id)
+        return conversation_id
+
+    # Answering
 
     def save_answer(
         self,
@@ -216,53 +258,151 @@ class ConversationStore:
         receipt: Mapping[str, Any] | None = None,
     ) -> None:
         """Write what an answer is by now; what is not given stays as it was."""
-        known = {
-            "model_id": model_id,
-            "problem_code": problem_code,
-            "receipt_id": receipt["id"] if receipt else receipt_id,
-            "receipt": dict(receipt) if receipt else None,
-        }
+        known = {"model_id": model_id, "problem_code": problem_code, "receipt_id": receipt_id}
         values = {"content": content, "status": status, **{k: v for k, v in known.items() if v is not None}}
         with writing(self._engine) as connection:
-            connection.execute(sa.update(_messages).where(_messages.c.id == message_id).values(**values))
+            connection.execute(sa.update(messages).where(messages.c.id == message_id).values(**values))
+        if receipt:
+            self.save_receipt(message_id, receipt=receipt)
 
     def save_receipt(self, message_id: str, *, receipt: Mapping[str, Any]) -> None:
-        """Write a later revision of the receipt."""
-        statement = sa.update(_messages).where(_messages.c.id == message_id)
+        """Write a revision of the receipt."""
+        bill = bill_of([*self.message(message_id).past_receipts, receipt])
+        sums = {name: getattr(bill, name) for name in (*SUMS, "method")}
+        statement = sa.update(messages).where(messages.c.id == message_id)
         with writing(self._engine) as connection:
-            connection.execute(statement.values(receipt=dict(receipt), receipt_id=receipt["id"]))
+            connection.execute(statement.values(receipt=dict(receipt), receipt_id=receipt["id"], **sums))
 
-    def rename(self, conversation_id: str, *, title: str) -> None:
-        """Give a conversation another title."""
-        self.conversation(conversation_id)
-        statement = sa.update(_conversations).where(_conversations.c.id == conversation_id)
-        with writing(self._engine) as connection:
-            connection.execute(statement.values(title=title_of(title)))
-
-    def erase(self, conversation_id: str) -> None:
-        """Delete a conversation for good: its text leaves the file too."""
-        self.conversation(conversation_id)
-        sqlite = self._engine.dialect.name == "sqlite"
-        with writing(self._engine) as connection:
-            if sqlite:
-                connection.exec_driver_sql("PRAGMA secure_delete=ON")
-            connection.execute(sa.delete(_messages).where(_messages.c.conversation_id == conversation_id))
-            connection.execute(sa.delete(_conversations).where(_conversations.c.id == conversation_id))
-        if sqlite:
-            self._fold_log()
+    def save_rendered(self, message_id: str, blocks: Sequence[str], *, by: str) -> None:
+        """Keep the blocks of an answer that changes no more, and who drew them."""
+        statement = sa.update(messages).where(messages.c.id == message_id)
+        with writing(self._engine, survives_power_loss=False) as connection:
+            connection.execute(statement.values(rendered=list(blocks), rendered_by=by))
 
     def close_interrupted(self) -> int:
         """Mark answers that a stopped daemon left half-written; return how many."""
-        statement = sa.update(_messages).where(_messages.c.status == MessageStatus.WRITING)
+        statement = sa.update(messages).where(messages.c.status == MessageStatus.WRITING)
         with writing(self._engine) as connection:
             result = connection.execute(
                 statement.values(status=MessageStatus.FAILED, problem_code="interrupted")
             )
         return int(result.rowcount)
 
-    def _touch(self, connection: sa.Connection, conversation_id: str, *, at: float) -> None:
-        statement = sa.update(_conversations).where(_conversations.c.id == conversation_id)
-        connection.execute(statement.values(changed_at=at))
+    # Keeping order
+
+    def rename(self, conversation_id: str, *, title: str) -> None:
+        """Give a conversation another title."""
+        title = title_of(title)
+        self._change(conversation_id, title=title, title_key=fold(title))
+
+    def pin(self, conversation_id: str, *, pinned: bool) -> None:
+        """Keep a conversation at the top of the history, or no more."""
+        self._change(conversation_id, pinned=pinned)
+
+    def set_manner(self, conversation_id: str, manner: Manner) -> None:
+        """Say how a conversation is answered from now on."""
+        self._change(conversation_id, **dataclasses.asdict(manner))
+
+    def add(self, threads: Iterable[tuple[Conversation, Sequence[ChatMessage]]]) -> None:
+        """Write whole conversations that come from elsewhere: all of them or none."""
+        with writing(self._engine) as connection:
+            for conversation, thread in threads:
+                connection.execute(sa.insert(conversations).values(**conversation_row(conversation)))
+                for message in thread:
+                    connection.execute(sa.insert(messages).values(**message_row(message)))
+
+    def erase(self, conversation_id: str) -> None:
+        """Delete a conversation for good: its text leaves the file too."""
+        self.conversation(conversation_id)
+        sqlite = self._searchable and self._engine.dialect.name == "sqlite"
+        with writing(self._engine) as connection:
+            if sqlite:
+                connection.exec_driver_sql("PRAGMA secure_delete=ON")
+            connection.execute(sa.delete(messages).where(messages.c.conversation_id == conversation_id))
+            connection.execute(sa.delete(conversations).where(conversations.c.id == conversation_id))
+            if sqlite:  # the index only marks words as deleted until its parts are joined
+                connection.exec_driver_sql("INSERT INTO message_search(message_search) VALUES ('optimize')")
+        if sqlite:
+            self._fold_log()
+
+    def erase_untouched(self, *, for_s: float) -> None:
+        """Erase what nobody has asked anything in for so long."""
+        before = conversations.c.changed_at < self._clock.now_at() - for_s
+        with writing(self._engine) as connection:
+            old = sa.select(conversations.c.id).where(before)
+            connection.execute(sa.delete(messages).where(messages.c.conversation_id.in_(old)))
+            connection.execute(sa.delete(conversations).where(before))
+
+    def _page(
+        self, tree: MessageTree, leaf_id: str | None, *, before_id: str | None, limit: int
+    ) -> ThreadPage:
+        path = tree.path(leaf_id)
+        end = path.index(before_id) if before_id in path else len(path)
+        start = max(0, end - limit)
+        shown = path[start:end]
+        return ThreadPage(
+            messages=tuple(self._read(shown)),
+            places={message_id: tree.place(message_id) for message_id in shown},
+            earlier_id=path[start] if start else None,
+            more_follow=end < len(path),
+        )
+
+    def _tree(self, conversation_id: str) -> MessageTree:
+        query = (
+            sa.select(messages.c.id, messages.c.parent_id)
+            .where(messages.c.conversation_id == conversation_id)
+            .order_by(messages.c.position)
+        )
+        with reading(self._engine) as connection:
+            return MessageTree((row.id, row.parent_id) for row in connection.execute(query))
+
+    def _read(self, message_ids: Sequence[str]) -> list[ChatMessage]:
+        by_id: dict[str, ChatMessage] = {}
+        with reading(self._engine) as connection:
+            for start in range(0, len(message_ids), 500):
+                query = sa.select(*MESSAGE_COLUMNS).where(messages.c.id.in_(message_ids[start : start + 500]))
+                by_id |= {row.id: message_of(row) for row in connection.execute(query)}
+        return [by_id[message_id] for message_id in message_ids if message_id in by_id]
+
+    def _ask(
+        self, question: str, *, conversation_id: str, parent_id: str | None, model_id: str | None
+    ) -> tuple[ChatMessage, ChatMessage]:
+        asked = self._new_message("user", conversation_id, parent_id)
+        asked = dataclasses.replace(asked, content=question, status=MessageStatus.DONE)
+        answer = self._new_message("assistant", conversation_id, asked.id)
+        answer = dataclasses.replace(answer, model_id=model_id)
+        self._write(asked, answer)
+        return asked, answer
+
+    def _new_message(self, role: str, conversation_id: str, parent_id: str | None) -> ChatMessage:
+        return ChatMessage(
+            id=self._new_id(),
+            conversation_id=conversation_id,
+            parent_id=parent_id,
+            role=role,
+            content="",
+            status=MessageStatus.WRITING,
+            model_id=None,
+            problem_code=None,
+            receipt_id=None,
+            receipt=None,
+            created_at=self._clock.now_at(),
+        )
+
+    def _write(self, *added: ChatMessage) -> None:
+        """Add messages; the last of them is the leaf that is shown from now on."""
+        changed = {"changed_at": added[-1].created_at, "leaf_id": added[-1].id}
+        home = conversations.c.id == added[-1].conversation_id
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(conversations).where(home).values(**changed))
+            for message in added:
+                connection.execute(sa.insert(messages).values(**message_row(message)))
+
+    def _change(self, conversation_id: str, **values: Any) -> None:
+        statement = sa.update(conversations).where(conversations.c.id == conversation_id)
+        with writing(self._engine) as connection:
+            if connection.execute(statement.values(**values)).rowcount == 0:
+                raise UnknownConversation(conversation_id=conversation_id)
 
     def _fold_log(self) -> None:
         # The write-ahead log would keep the erased text until its next checkpoint.
@@ -286,18 +426,3 @@ def open_conversations(url: str, *, clock: Clock) -> ConversationStore:
     store = ConversationStore(open_store(url, migrations="galerne.chat.migrations"), clock=clock)
     store.close_interrupted()
     return store
-
-
-def title_of(text: str) -> str:
-    """The first words of a text, as a title."""
-    line = " ".join(text.split())
-    if len(line) <= _TITLE_CHARACTERS:
-        return line
-    return line[:_TITLE_CHARACTERS].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
-
-
-def _message(row: sa.Row[Any]) -> ChatMessage:
-    facts = dict(row._mapping)
-    facts.pop("position")
-    facts["status"] = MessageStatus(facts["status"])
-    return ChatMessage(**facts)

@@ -15,8 +15,9 @@ from typing import Any
 
 from galerne.chat.blocks import BlockStream
 from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece
-from galerne.chat.store import ChatMessage, ConversationStore, MessageStatus
-from galerne.chat.web.markdown import render_block, render_open_block
+from galerne.chat.records import ChatMessage, Manner, MessageStatus
+from galerne.chat.temporary import Stores
+from galerne.chat.web.markdown import render_block, render_open_block, render_page, renderer_version
 from galerne.errors import AnswerRefused, GalerneError
 
 _FRAME_S = 0.04
@@ -62,11 +63,12 @@ class WritingAnswer:
     def __init__(self, message: ChatMessage) -> None:
         self.message = message
         self.status = MessageStatus.WRITING
-        self.text = ""
+        self.text = message.content  # what is there already is gone on with
         self._stream = BlockStream()
+        self._stream.feed(message.content)
         self._sealed: list[Piece] = []
         self._drawn: Piece | None = None
-        self._event = 0
+        self._event = 1 if message.content else 0
         self._changed = asyncio.Condition()
         self._draw_s = 0.0
 
@@ -95,6 +97,19 @@ class WritingAnswer:
                 return
             seen = news.event
             await asyncio.sleep(max(_FRAME_S, self._draw_s * _RENDER_SHARE))
+
+    async def words(self) -> AsyncIterator[str]:
+        """The text so far, then what is added, until the answer ends; an empty one is a sign of life."""
+        n_seen, event = 0, -1
+        while True:
+            if self._event <= event and self.status is MessageStatus.WRITING and not await self._wait(event):
+                yield ""
+                continue
+            event, ended = self._event, self.status is not MessageStatus.WRITING
+            yield self.text[n_seen:]
+            n_seen = len(self.text)
+            if ended:
+                return
 
     async def _wait(self, seen: int) -> bool:
         try:
@@ -134,21 +149,22 @@ class AnswerDesk:
 
     Args:
         client: the API, entered.
-        store: where questions and answers are kept.
+        stores: where questions and answers are kept.
     """
 
-    def __init__(self, client: ApiClient, store: ConversationStore) -> None:
+    def __init__(self, client: ApiClient, stores: Stores) -> None:
         self._client = client
-        self._store = store
+        self._stores = stores
         self._answers: dict[str, WritingAnswer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def start(self, message: ChatMessage, thread: Sequence[ChatMessage], *, model: str | None) -> None:
-        """Begin to write ``message``, which answers the last of ``thread``."""
+    async def start(
+        self, message: ChatMessage, turns: Sequence[Mapping[str, Any]], *, model: str | None, manner: Manner
+    ) -> None:
+        """Begin to write ``message``, which answers the last of ``turns`` or goes on with it."""
         answer = WritingAnswer(message)
         self._answers[message.id] = answer
-        turns = [{"role": turn.role, "content": turn.content} for turn in thread if turn.content]
-        task = asyncio.create_task(self._write(answer, turns, model=model))
+        task = asyncio.create_task(self._write(answer, turns, model=model, manner=manner))
         self._tasks[message.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(message.id, None))
         for old in [key for key in self._answers if key not in self._tasks][:-_KEPT_ANSWERS]:
@@ -164,6 +180,14 @@ class AnswerDesk:
         task = self._tasks.get(message_id)
         return task is not None and task.cancel()
 
+    async def forget(self, message_id: str) -> None:
+        """Stop an answer and wait until it writes no more; its text is kept here no longer."""
+        task = self._tasks.get(message_id)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._answers.pop(message_id, None)
+
     async def close(self) -> None:
         """Stop every answer and wait until what is written is saved."""
         tasks = list(self._tasks.values())
@@ -172,11 +196,16 @@ class AnswerDesk:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _write(
-        self, answer: WritingAnswer, turns: Sequence[Mapping[str, str]], *, model: str | None
+        self,
+        answer: WritingAnswer,
+        turns: Sequence[Mapping[str, Any]],
+        *,
+        model: str | None,
+        manner: Manner,
     ) -> None:
         status, problem_code = MessageStatus.FAILED, "internal_error"
         try:
-            reason = await self._collect(answer, turns, model=model)
+            reason = await self._collect(answer, turns, model=model, manner=manner)
             status, problem_code = MessageStatus.CUT if reason == "length" else MessageStatus.DONE, ""
         except asyncio.CancelledError:
             status, problem_code = MessageStatus.STOPPED, ""
@@ -187,15 +216,24 @@ class AnswerDesk:
         finally:
             try:
                 await self._save(answer, status=status, problem_code=problem_code or None)
+                await asyncio.to_thread(keep_rendered, self._stores, answer.message.id, answer.text)
             finally:
                 await answer.end(status)
 
     async def _collect(
-        self, answer: WritingAnswer, turns: Sequence[Mapping[str, str]], *, model: str | None
+        self,
+        answer: WritingAnswer,
+        turns: Sequence[Mapping[str, Any]],
+        *,
+        model: str | None,
+        manner: Manner,
     ) -> str:
         reason = ""
         saved_s = time.monotonic()
-        async for event in self._client.answer(turns, model=model):
+        events = self._client.answer(
+            turns, model=model, temperature=manner.temperature, max_new_tokens=manner.max_new_tokens
+        )
+        async for event in events:
             match event:
                 case AnswerStart(receipt_id=receipt_id) if receipt_id:
                     await self._save(answer, receipt_id=receipt_id)
@@ -213,5 +251,16 @@ class AnswerDesk:
         self, answer: WritingAnswer, *, status: MessageStatus = MessageStatus.WRITING, **facts: Any
     ) -> None:
         await asyncio.to_thread(
-            self._store.save_answer, answer.message.id, content=answer.text, status=status, **facts
+            self._stores.of(answer.message.id).save_answer,
+            answer.message.id,
+            content=answer.text,
+            status=status,
+            **facts,
         )
+
+
+def keep_rendered(stores: Stores, message_id: str, text: str) -> tuple[str, ...]:
+    """Draw an answer that changes no more, and keep what was drawn for the next page that shows it."""
+    blocks = render_page(text)
+    stores.of(message_id).save_rendered(message_id, blocks, by=renderer_version())
+    return blocks

@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from galerne.chat.chain_view import view_chain
 from galerne.chat.client import ApiClient
-from galerne.chat.store import ChatMessage, ConversationStore
-from galerne.chat.web import pages
+from galerne.chat.records import ThreadPage
+from galerne.chat.store import ConversationStore
+from galerne.chat.temporary import Stores, is_temporary, open_temporary
+from galerne.chat.web import asking, keeping, pages
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
-from galerne.chat.web.guard import SESSION_COOKIE, GuardedPages, KeyDesk, OneKey, PageKeys, is_same_origin, read_form
-from galerne.chat.web.stream import answer_events
+from galerne.chat.web.guard import (
+    SESSION_COOKIE,
+    GuardedPages,
+    KeyDesk,
+    OneKey,
+    PageKeys,
+    is_same_origin,
+    read_form,
+)
+from galerne.chat.web.parts import Endpoint, Web
+from galerne.clock import SystemClock
 from galerne.errors import GalerneError, UnknownConversation
 from galerne.language import Language
 
 _YEAR_S = 31_536_000
 _OPEN_PATHS = ("/static/", "/ui/session", "/ui/language")
-
-Endpoint = Callable[["Web", Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Web:
-    """What the routes share."""
-
-    client: ApiClient
-    store: ConversationStore
-    desk: AnswerDesk
-    keys: KeyDesk
 
 
 def create_web(
@@ -56,7 +54,9 @@ def create_web(
         key: asked of every browser; ``None`` asks nothing (a loopback address).
         keys: the daemon's own list of keys, instead.
     """
-    web = Web(client=client, store=store, desk=AnswerDesk(client, store), keys=KeyDesk(keys or OneKey(key)))
+    stores = Stores(kept=store, temporary=open_temporary(clock=SystemClock()))
+    desk, door = AnswerDesk(client, stores), KeyDesk(keys or OneKey(key))
+    web = Web(client=client, stores=stores, desk=desk, keys=door)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -65,6 +65,7 @@ def create_web(
                 yield
             finally:
                 await web.desk.close()
+                stores.temporary.close()
 
     def route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
         async def answer(request: Request) -> Response:
@@ -77,13 +78,27 @@ def create_web(
             route("/", show_start),
             route("/c/{conversation_id}", show_conversation),
             route("/chain", show_chain),
+            route("/search", keeping.search),
             route("/ui/chain", update_chain),
-            route("/ui/history", show_history),
-            route("/ui/answers", ask, "POST"),
-            route("/ui/answers/{message_id}", show_foot),
-            route("/ui/answers/{message_id}/events", stream_answer),
-            route("/ui/answers/{message_id}/stop", stop_answer, "POST"),
-            route("/ui/conversations/{conversation_id}/delete", delete_conversation, "POST"),
+            route("/ui/search", keeping.search),
+            route("/ui/history", keeping.show_history),
+            route("/ui/export", keeping.export_all),
+            route("/ui/import", keeping.import_file, "POST"),
+            route("/ui/answers", asking.ask, "POST"),
+            route("/ui/answers/{message_id}", asking.show_foot),
+            route("/ui/answers/{message_id}/events", asking.stream_answer),
+            route("/ui/answers/{message_id}/words", asking.stream_words),
+            route("/ui/answers/{message_id}/stop", asking.stop_answer, "POST"),
+            route("/ui/messages/{message_id}/edit", asking.edit_question, "POST"),
+            route("/ui/messages/{message_id}/regenerate", asking.regenerate, "POST"),
+            route("/ui/messages/{message_id}/continue", asking.continue_answer, "POST"),
+            route("/ui/messages/{message_id}/show", asking.show_branch, "POST"),
+            route("/ui/conversations/{conversation_id}/turns", keeping.show_turns),
+            route("/ui/conversations/{conversation_id}/bill", keeping.show_bill),
+            route("/ui/conversations/{conversation_id}/export", keeping.export),
+            route("/ui/conversations/{conversation_id}/rename", keeping.rename, "POST"),
+            route("/ui/conversations/{conversation_id}/pin", keeping.pin, "POST"),
+            route("/ui/conversations/{conversation_id}/delete", keeping.delete_conversation, "POST"),
             route("/ui/language", choose_language, "POST"),
             route("/ui/session", open_session, "POST"),
             Route("/static/{digest}/{name}", serve_asset),
@@ -105,107 +120,57 @@ async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:
 
 
 async def show_start(web: Web, request: Request) -> Response:
-    """``GET /``: a new conversation."""
+    """``GET /``: a new conversation; with ``?temporary=1``, one that leaves no trace."""
     return await _conversation_page(web, request, conversation_id=None)
 
 
 async def show_conversation(web: Web, request: Request) -> Response:
-    """``GET /c/{conversation_id}``."""
+    """``GET /c/{conversation_id}``; ``?before=`` or ``?at=`` a message, what is there."""
     return await _conversation_page(web, request, conversation_id=request.path_params["conversation_id"])
 
 
 async def _conversation_page(web: Web, request: Request, *, conversation_id: str | None) -> Response:
-    thread: list[ChatMessage] = []
-    if conversation_id is not None:
-        thread = await asyncio.to_thread(web.store.thread, conversation_id)
-    conversations = await asyncio.to_thread(web.store.conversations)
+    problem, models = "", []
     try:
-        models, problem = await web.client.models(), ""
+        models = await web.client.models()
     except GalerneError as error:
-        models, problem = [], error.code
+        problem = error.code
+
     # In a thread: a long conversation takes a while to render, and answers stream in this loop meanwhile.
-    return await asyncio.to_thread(
-        pages.conversation_page,
-        request,
-        conversation_id=conversation_id,
-        thread=thread,
-        conversations=conversations,
+    def make() -> Response:
+        shown = _read(web, request, conversation_id, models)
+        return pages.conversation_page(request, shown, stores=web.stores, problem=problem)
+
+    return await asyncio.to_thread(make)
+
+
+def _read(
+    web: Web, request: Request, conversation_id: str | None, models: list[dict[str, Any]]
+) -> pages.ShownConversation:
+    limit = keeping.read_limit(request)
+    history = web.stores.kept.conversations(limit=limit + 1)
+    if conversation_id is None:
+        return pages.ShownConversation(
+            conversation=None,
+            page=ThreadPage(messages=(), places={}, earlier_id=None),
+            bill=None,
+            temporary=bool(request.query_params.get("temporary")),
+            conversations=history,
+            history_limit=limit,
+            models=models,
+        )
+    store = web.stores.of(conversation_id)
+    at, before_id = request.query_params.get("at"), request.query_params.get("before")
+    page = store.page_around(at) if at else store.page(conversation_id, before_id=before_id)
+    return pages.ShownConversation(
+        conversation=store.conversation(conversation_id),
+        page=page,
+        bill=store.bill(conversation_id),
+        temporary=is_temporary(conversation_id),
+        conversations=history,
+        history_limit=limit,
         models=models,
-        problem=problem,
     )
-
-
-async def show_history(web: Web, request: Request) -> Response:
-    """``GET /ui/history``: the list of conversations, as a fragment."""
-    conversations = await asyncio.to_thread(web.store.conversations)
-    return pages.history_fragment(request, conversations, current=request.query_params.get("current"))
-
-
-async def ask(web: Web, request: Request) -> Response:
-    """``POST /ui/answers``: take a question, begin its answer, show both."""
-    form = await read_form(request)
-    question = (form or {}).get("question", "").strip()
-    if form is None or not question:
-        return Response(status_code=413 if form is None else 422)
-    model = form.get("model") or None
-    asked, answer = await asyncio.to_thread(
-        web.store.begin, question, conversation_id=form.get("conversation") or None, model_id=model
-    )
-    thread = await asyncio.to_thread(web.store.thread, asked.conversation_id)
-    await web.desk.start(answer, thread[:-1], model=model)
-    address = f"/c/{asked.conversation_id}"
-    if request.headers.get("accept") != "application/json":
-        return RedirectResponse(address, status_code=303)
-    html = pages.turns_fragment(request, [asked, answer])
-    facts = {"conversation": asked.conversation_id, "address": address, "answer": answer.id, "html": html}
-    return JSONResponse(facts, status_code=201)
-
-
-async def stream_answer(web: Web, request: Request) -> Response:
-    """``GET /ui/answers/{message_id}/events``: the answer as it is written, from where the page left it."""
-    message = await asyncio.to_thread(web.store.message, request.path_params["message_id"])
-    after = request.headers.get("last-event-id", "")
-    events = answer_events(
-        web.desk.find(message.id), message=message, after=int(after) if after.isdecimal() else 0
-    )
-    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-
-
-async def stop_answer(web: Web, request: Request) -> Response:
-    """``POST /ui/answers/{message_id}/stop``; what is written stays."""
-    web.desk.stop(request.path_params["message_id"])
-    return Response(status_code=204)
-
-
-async def show_foot(web: Web, request: Request) -> Response:
-    """``GET /ui/answers/{message_id}``: what stands under an answer, its receipt brought up to date."""
-    message = await asyncio.to_thread(web.store.message, request.path_params["message_id"])
-    if message.receipt_id and not _is_settled(message):
-        message = await _with_latest_receipt(web, message)
-    return pages.foot_fragment(request, message)
-
-
-def _is_settled(message: ChatMessage) -> bool:
-    receipt = message.receipt
-    return receipt is not None and receipt.get("status") == "final" and "sources" in receipt
-
-
-async def _with_latest_receipt(web: Web, message: ChatMessage) -> ChatMessage:
-    try:
-        receipt = await web.client.receipt(message.receipt_id or "")
-    except GalerneError:
-        return message
-    await asyncio.to_thread(web.store.save_receipt, message.id, receipt=receipt)
-    return await asyncio.to_thread(web.store.message, message.id)
-
-
-async def delete_conversation(web: Web, request: Request) -> Response:
-    """``POST /ui/conversations/{conversation_id}/delete``: for good."""
-    conversation_id = request.path_params["conversation_id"]
-    for message in await asyncio.to_thread(web.store.thread, conversation_id):
-        web.desk.stop(message.id)
-    await asyncio.to_thread(web.store.erase, conversation_id)
-    return RedirectResponse("/", status_code=303)
 
 
 async def show_chain(web: Web, request: Request) -> Response:

@@ -15,6 +15,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from galerne.errors import RequestTooLarge
+
 LARGEST_FORM_BYTES = 1_000_000
 SESSION_COOKIE = "galerne-session"
 
@@ -75,16 +77,26 @@ def is_same_origin(request: HTTPConnection) -> bool:
     return bool(origin) and urlsplit(origin).netloc == request.headers.get("host", "")
 
 
-async def read_form(request: Request) -> dict[str, str] | None:
-    """The fields of a plain form; ``None`` when it is too large or not text."""
-    body = b""
+async def read_body(request: Request, *, limit_bytes: int) -> bytes:
+    """The body of a request.
+
+    Raises:
+        RequestTooLarge: it has more than this.
+    """
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_FORM_BYTES:
-            return None
+        if len(body) > limit_bytes:
+            raise RequestTooLarge(limit_bytes=limit_bytes)
+    return bytes(body)
+
+
+async def read_form(request: Request) -> dict[str, str] | None:
+    """The fields of a plain form; ``None`` when it is too large or not text."""
     try:
+        body = await read_body(request, limit_bytes=LARGEST_FORM_BYTES)
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict"))
-    except ValueError:
+    except (RequestTooLarge, ValueError):
         return None
 
 

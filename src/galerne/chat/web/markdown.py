@@ -7,8 +7,11 @@ latex2mathml does not escape ``\text{…}``. Pictures never load: their text and
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from html import escape
+from importlib import resources
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,6 +75,17 @@ def render_open_block(source: str) -> str:
 def render_page(text: str) -> tuple[str, ...]:
     """A whole text, block by block: what a stream of it ends as."""
     return tuple(render_block(block) for block in split_blocks(text))
+
+
+@functools.cache
+def renderer_version() -> str:
+    """Changes with our code and with the libraries that draw: what an older one drew is drawn again."""
+    total = hashlib.sha256()
+    for package, name in (("galerne.chat", "blocks.py"), ("galerne.chat.web", "markdown.py")):
+        total.update(resources.files(package).joinpath(name).read_bytes())
+    for library in ("markdown-it-py", "Pygments", "latex2mathml", "nh3"):
+        total.update(f"{library} {version(library)}".encode())
+    return total.hexdigest()[:16]
 
 
 def sanitise(html: str) -> str:

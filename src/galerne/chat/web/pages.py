@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jinja2
@@ -11,12 +13,17 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from galerne.chat.bill import Bill
+from galerne.chat.bill_view import BillView, view_bill
 from galerne.chat.chain_view import ChainView
 from galerne.chat.receipt_view import view_receipt
-from galerne.chat.store import ChatMessage, Conversation, MessageStatus
+from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
+from galerne.chat.search import SearchHit
+from galerne.chat.temporary import Stores
+from galerne.chat.web.answers import keep_rendered
 from galerne.chat.web.assets import asset_path
 from galerne.chat.web.chain import SPARK_HEIGHT, SPARK_WIDTH, spark_path
-from galerne.chat.web.markdown import render_page
+from galerne.chat.web.markdown import renderer_version
 from galerne.language import Language, phrases, preferred_language
 
 LANGUAGE_COOKIE = "galerne-language"
@@ -24,6 +31,25 @@ THEME_COOKIE = "galerne-theme"
 
 _PACKAGE = "galerne.chat"
 _SUGGESTIONS = ("suggest_1", "suggest_2", "suggest_3", "suggest_4")
+_RESUMABLE = {MessageStatus.CUT, MessageStatus.STOPPED, MessageStatus.FAILED}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownConversation:
+    """What the page of a conversation is made of.
+
+    Attributes:
+        conversation: ``None`` for a new one.
+        temporary: it leaves no trace.
+    """
+
+    conversation: Conversation | None
+    page: ThreadPage
+    bill: Bill | None
+    temporary: bool
+    conversations: Sequence[Conversation]
+    history_limit: int
+    models: Sequence[dict[str, Any]]
 
 
 def language_of(request: Request) -> Language:
@@ -37,51 +63,64 @@ def language_of(request: Request) -> Language:
 
 
 def conversation_page(
-    request: Request,
-    *,
-    conversation_id: str | None,
-    thread: Sequence[ChatMessage],
-    conversations: Sequence[Conversation],
-    models: Sequence[dict[str, Any]],
-    problem: str,
+    request: Request, shown: ShownConversation, *, stores: Stores, problem: str
 ) -> HTMLResponse:
     """A conversation, or the start of one."""
     say = phrases(_PACKAGE, language_of(request))
-    used = [message.model_id for message in thread if message.model_id]
-    current = [entry for entry in conversations if entry.id == conversation_id]
+    language = language_of(request)
+    conversation, models = shown.conversation, shown.models
+    used = [message.model_id for message in shown.page.messages if message.model_id]
     return _page(
         request,
         "conversation.html",
-        conversation_id=conversation_id or "",
-        title=current[0].title if current else say["new_conversation"],
-        turns=[_turn(message, language_of(request)) for message in thread],
-        conversations=conversations,
-        current=conversation_id,
+        conversation_id=conversation.id if conversation else "",
+        title=conversation.title if conversation else say["new_conversation"],
+        manner=conversation.manner if conversation else Manner(),
+        temporary=shown.temporary,
+        turns=_turns(shown.page, language, stores),
+        earlier_id=shown.page.earlier_id,
+        more_follow=shown.page.more_follow,
+        bill=view_bill(shown.bill, language=language) if shown.bill else None,
+        history=_history(shown.conversations, limit=shown.history_limit, language=language),
+        current=conversation.id if conversation else None,
         models=[{"id": entry["id"], "name": entry.get("name") or entry["id"]} for entry in models],
         model=used[-1] if used else (models[0]["id"] if models else ""),
         problem=problem,
-        advice=advice_for(problem, language_of(request)) if problem else "",
+        advice=advice_for(problem, language) if problem else "",
         suggestions=[say[key] for key in _SUGGESTIONS],
     )
 
 
-def turns_fragment(request: Request, messages: Sequence[ChatMessage]) -> str:
-    """Messages to append to the page."""
-    turns = [_turn(message, language_of(request)) for message in messages]
-    return _render(request, "turns.html", turns=turns)
+def turns_fragment(request: Request, page: ThreadPage, stores: Stores) -> str:
+    """Messages to put on the page, and what leads to those before them."""
+    conversation_id = page.messages[0].conversation_id if page.messages else ""
+    turns = _turns(page, language_of(request), stores)
+    facts = {"earlier_id": page.earlier_id, "conversation_id": conversation_id}
+    return _render(request, "turns.html", turns=turns, **facts)
 
 
 def foot_fragment(request: Request, message: ChatMessage) -> HTMLResponse:
     """What stands under an answer."""
-    html = _render(request, "foot.html", turn=_turn(message, language_of(request), with_blocks=False))
-    return HTMLResponse(html)
+    return HTMLResponse(_render(request, "foot.html", turn=_turn(message, language_of(request))))
+
+
+def bill_fragment(request: Request, bill: BillView | None) -> HTMLResponse:
+    """What a conversation cost."""
+    return HTMLResponse(_render(request, "bill.html", bill=bill))
 
 
 def history_fragment(
-    request: Request, conversations: Sequence[Conversation], *, current: str | None
+    request: Request, conversations: Sequence[Conversation], *, limit: int, current: str | None
 ) -> HTMLResponse:
     """The list of conversations."""
-    return HTMLResponse(_render(request, "history.html", conversations=conversations, current=current))
+    history = _history(conversations, limit=limit, language=language_of(request))
+    return HTMLResponse(_render(request, "history.html", history=history, current=current))
+
+
+def search_page(request: Request, hits: Sequence[SearchHit], *, query: str, whole: bool) -> HTMLResponse:
+    """What a search found: a page of its own, or the list alone."""
+    facts: dict[str, Any] = {"hits": hits, "query": query}
+    return HTMLResponse(_render(request, "search.html" if whole else "hits.html", **facts))
 
 
 def chain_page(request: Request, view: ChainView) -> HTMLResponse:
@@ -112,19 +151,45 @@ def advice_for(problem_code: str, language: Language) -> str:
     return say.get(f"advice_{problem_code}", say["advice_other"])
 
 
-def _turn(message: ChatMessage, language: Language, *, with_blocks: bool = True) -> dict[str, Any]:
-    writing = message.status is MessageStatus.WRITING
-    blocks: Sequence[str] = ()
-    if with_blocks and message.role == "assistant" and not writing:
-        blocks = render_page(message.content)
+def _turns(page: ThreadPage, language: Language, stores: Stores) -> list[dict[str, Any]]:
+    return [
+        _turn(message, language) | {"blocks": _blocks(message, stores), "place": page.places.get(message.id)}
+        for message in page.messages
+    ]
+
+
+def _blocks(message: ChatMessage, stores: Stores) -> list[Markup]:
+    if message.role != "assistant" or message.status is MessageStatus.WRITING:
+        return []
+    kept = message.rendered_by == renderer_version()
+    blocks = message.rendered if kept else keep_rendered(stores, message.id, message.content)
+    # Sanitised last by the renderer: the only HTML that does not come from a template.
+    return [Markup(block) for block in blocks]  # noqa: S704 - see above
+
+
+def _turn(message: ChatMessage, language: Language) -> dict[str, Any]:
+    receipts = [*message.past_receipts, *([message.receipt] if message.receipt else [])]
     return {
         "message": message,
-        "writing": writing,
-        # Sanitised last by render_page: the only HTML that does not come from a template.
-        "blocks": [Markup(block) for block in blocks],  # noqa: S704 - see above
-        "receipt": view_receipt(message.receipt, language=language) if message.receipt else None,
+        "writing": message.status is MessageStatus.WRITING,
+        "receipts": [view_receipt(receipt, language=language) for receipt in receipts],
         "awaits_receipt": bool(message.receipt_id) and message.receipt is None,
         "advice": advice_for(message.problem_code, language) if message.problem_code else "",
+        "resumable": bool(message.content) and message.status in _RESUMABLE,
+    }
+
+
+def _history(conversations: Sequence[Conversation], *, limit: int, language: Language) -> dict[str, Any]:
+    say = phrases(_PACKAGE, language)
+    today_at = time.time() - 86_400
+    groups: dict[str, list[Conversation]] = {}
+    for entry in conversations[:limit]:
+        key = "pinned" if entry.pinned else "today" if entry.changed_at > today_at else "earlier"
+        groups.setdefault(key, []).append(entry)
+    several = len(groups) > 1
+    return {
+        "groups": [(say[key] if several else "", entries) for key, entries in groups.items()],
+        "more": limit + 100 if len(conversations) > limit else 0,
     }
 
 

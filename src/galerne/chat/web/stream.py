@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable
 
-from galerne.chat.store import ChatMessage
+from galerne.chat.records import ChatMessage
 from galerne.chat.web.answers import News, Piece, WritingAnswer
 from galerne.chat.web.markdown import render_page
 
@@ -25,6 +25,16 @@ async def answer_events(
         return
     async for news in answer.news(after=after):
         yield _format(news)
+
+
+async def answer_words(answer: WritingAnswer | None, *, message: ChatMessage) -> AsyncIterator[str]:
+    """Events ``words`` {text} and ``end``: the same answer as the Markdown it is."""
+    if answer is None:
+        yield _event("words", text=message.content) + "\n"
+    else:
+        async for text in answer.words():
+            yield _event("words", text=text) + "\n" if text else ": still here\n\n"
+    yield _event("end") + "\n"
 
 
 def stored_news(message: ChatMessage) -> News:

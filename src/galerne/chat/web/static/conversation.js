@@ -1,5 +1,6 @@
 // A conversation: send, follow the answer block by block, stop, and bring the receipt up to date.
 import { find, fragment, icon, load, pause } from "./dom.js";
+import { showHistory } from "./history.js";
 
 const turns = find("#turns");
 const form = find("#composer");
@@ -11,6 +12,7 @@ const toBottom = find("[data-action=bottom]");
 const main = find("main");
 let following = true; // the reader is at the end and wants to stay there
 let current = null; // the answer being written
+let source = null; // where it comes from
 
 const atEnd = () => main.scrollHeight - main.scrollTop - main.clientHeight < 80;
 const goToEnd = () => main.scrollTo({ top: main.scrollHeight });
@@ -57,16 +59,23 @@ function place(article, { index, html, sealed }) {
 function follow(article) {
   setWriting(article);
   status.textContent = status.dataset.waiting;
-  const source = new EventSource(`/ui/answers/${article.dataset.answer}/events`);
-  source.addEventListener("block", (event) => {
+  source?.close();
+  source = new EventSource(`/ui/answers/${article.dataset.answer}/events`);
+  const mine = source;
+  mine.addEventListener("block", (event) => {
     status.textContent = status.dataset.writing;
     place(article, JSON.parse(event.data));
     if (following) goToEnd();
   });
-  source.addEventListener("end", () => {
-    source.close();
+  mine.addEventListener("end", () => {
+    mine.close();
     finish(article);
   });
+}
+
+function leave() {
+  source?.close(); // it goes on being written; the page looks elsewhere
+  setWriting(null);
 }
 
 async function finish(article) {
@@ -79,6 +88,70 @@ async function finish(article) {
   // Read aloud once, whole: a screen reader that speaks every token says nothing.
   status.textContent = find(".blocks", article).innerText;
   await settle(article);
+  await showBill();
+}
+
+async function showBill() {
+  const conversation = form.elements.conversation.value;
+  try {
+    const html = await (await load(`/ui/conversations/${encodeURIComponent(conversation)}/bill`)).text();
+    const open = find("#bill details")?.open ?? false;
+    find("#bill").replaceChildren(fragment(html));
+    if (find("#bill details")) find("#bill details").open = open;
+  } catch {
+    // It comes with the next answer.
+  }
+}
+
+// Put messages on the page: after what is there, or in place of a message and all that followed it.
+function put({ html, answer, address }, from = null) {
+  if (html === undefined || "more" in turns.dataset) {
+    location.assign(address);
+    return;
+  }
+  while (from?.nextElementSibling) from.nextElementSibling.remove();
+  from?.remove();
+  for (const notice of turns.querySelectorAll(":scope > .notice")) notice.remove();
+  turns.append(fragment(html));
+  find(":scope > .earlier:not(:first-child)", turns)?.remove();
+  form.elements.after.value = turns.lastElementChild?.id.slice(2) ?? "";
+  decorate(turns);
+  following = Boolean(answer);
+  if (answer) {
+    goToEnd();
+    follow(find(`#m-${CSS.escape(answer)}`));
+  }
+}
+
+// Other words, another answer, the rest of one, another branch.
+async function branch(branching) {
+  if (current && !branching.action.endsWith("/show")) return;
+  const body = new URLSearchParams(new FormData(branching));
+  const model = document.querySelector("select[name=model]");
+  if (model) body.set("model", model.value);
+  const from = branching.closest(".turn");
+  const walked = branching.closest(".walk") && branching.action;
+  try {
+    const response = await load(branching.action, { method: "POST", body, headers: { accept: "application/json" } });
+    const facts = await response.json();
+    if (current && from.compareDocumentPosition(current) & 4) leave();
+    put(facts, from);
+    const article = find(`#m-${CSS.escape(facts.first)}`);
+    if (walked) (find(".walk button:not(:disabled)", article) ?? question).focus();
+    else question.focus();
+    for (const writing of turns.querySelectorAll("[data-writing]")) if (writing !== current) follow(writing);
+  } catch {
+    turns.append(find("#offline").content.cloneNode(true));
+    goToEnd();
+  }
+}
+
+async function showEarlier(link) {
+  const html = await (await load(link.dataset.earlier)).text();
+  const below = main.scrollHeight - main.scrollTop;
+  link.parentElement.replaceWith(fragment(html));
+  decorate(turns);
+  main.scrollTop = main.scrollHeight - below; // what was read stays where it was
 }
 
 async function settle(article) {
@@ -110,18 +183,17 @@ async function ask() {
   send.disabled = true;
   try {
     const response = await load(form.action, { method: "POST", body, headers: { accept: "application/json" } });
-    const { conversation, address, answer, html } = await response.json();
+    const facts = await response.json();
+    const { conversation, address } = facts;
     find("#empty")?.remove();
-    for (const notice of turns.querySelectorAll(":scope > .notice")) notice.remove();
-    turns.append(fragment(html));
     if (form.elements.conversation.value !== conversation) {
       form.elements.conversation.value = conversation;
       history.pushState({}, "", address);
       find("input[name=back]").value = address; // where the language switch returns to
+      find(".head h1").textContent = text.length > 60 ? `${text.slice(0, 59)}…` : text;
+      find(".head").hidden = false;
     }
-    following = true;
-    goToEnd();
-    follow(find(`#m-${CSS.escape(answer)}`));
+    put(facts);
     await showHistory(conversation);
   } catch {
     question.value = text;
@@ -131,11 +203,6 @@ async function ask() {
     send.disabled = false;
     grow();
   }
-}
-
-async function showHistory(conversation) {
-  const html = await (await load(`/ui/history?current=${encodeURIComponent(conversation)}`)).text();
-  find("#history").replaceChildren(fragment(html));
 }
 
 function stop() {
@@ -154,9 +221,25 @@ async function copy(button) {
   button.lastChild.textContent = turns.dataset.copy;
 }
 
+async function copyAnswer(button) {
+  await navigator.clipboard.writeText(find(".blocks", button.closest(".answer")).innerText);
+  button.replaceChildren(icon("done"));
+  status.textContent = turns.dataset.copied;
+  await pause(1600);
+  button.replaceChildren(icon("copy"));
+}
+
+function unedit(inside) {
+  const details = inside.closest("details.edit");
+  details.open = false;
+  find("summary", details).focus();
+}
+
 const actions = {
   bottom: goToEnd,
   copy,
+  copyAnswer,
+  unedit,
   stop,
   suggest(button) {
     question.value = button.textContent.trim();
@@ -169,8 +252,35 @@ document.addEventListener("click", (event) => {
   if (button) actions[button.dataset.action]?.(button);
 });
 
+document.addEventListener("click", (event) => {
+  const earlier = event.target.closest("[data-earlier]");
+  if (!earlier) return;
+  event.preventDefault();
+  showEarlier(earlier).catch(() => location.assign(earlier.href));
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-branch]")) return;
+  event.preventDefault();
+  branch(event.target);
+});
+
+turns.addEventListener("toggle", (event) => {
+  if (!event.target.matches("details.edit[open]")) return;
+  const words = find("textarea", event.target);
+  words.focus();
+  words.setSelectionRange(words.value.length, words.value.length);
+}, true);
+
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && current) stop();
+  const editing = event.target.closest?.("details.edit[open]");
+  if (event.key === "Escape" && editing) unedit(event.target);
+  else if (event.key === "Escape" && event.target.closest?.("details.menu[open], dialog")) return;
+  else if (event.key === "Escape" && current) stop();
+  if (editing && event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.matches("textarea")) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  }
 });
 
 form.addEventListener("submit", (event) => {
@@ -184,12 +294,21 @@ question.addEventListener("keydown", (event) => {
     event.preventDefault();
     ask();
   }
+  // As in a shell: the last question comes back, to be asked in other words.
+  if (event.key === "ArrowUp" && !question.value && !current) {
+    const last = [...turns.querySelectorAll("details.edit")].at(-1);
+    if (last) {
+      event.preventDefault();
+      last.open = true;
+    }
+  }
 });
 
 addEventListener("popstate", () => location.reload());
 
 decorate(turns);
-goToEnd();
+if (location.hash.startsWith("#m-") && document.getElementById(location.hash.slice(1))) following = false;
+else goToEnd();
 grow();
 for (const article of turns.querySelectorAll("[data-answer]")) {
   if (article.hasAttribute("data-writing")) follow(article);

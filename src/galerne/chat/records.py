@@ -1,0 +1,105 @@
+"""What the chat store holds: conversations, messages and how they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from galerne.chat.tree import Place
+
+_TITLE_CHARACTERS = 60
+
+
+class MessageStatus(StrEnum):
+    """How far a message has come."""
+
+    WRITING = "writing"
+    DONE = "done"
+    STOPPED = "stopped"
+    CUT = "cut"
+    """The answer reached the longest length allowed."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manner:
+    """How a conversation is answered; ``None`` leaves it to the model.
+
+    Attributes:
+        instructions: the system prompt; empty for none.
+    """
+
+    instructions: str = ""
+    temperature: float | None = None
+    max_new_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversation:
+    """One line of the history.
+
+    Attributes:
+        leaf_id: the last message of the branch that is shown; ``None`` for the newest.
+    """
+
+    id: str
+    title: str
+    created_at: float
+    changed_at: float
+    pinned: bool = False
+    leaf_id: str | None = None
+    manner: Manner = field(default_factory=Manner)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatMessage:
+    """One message of a conversation.
+
+    Attributes:
+        parent_id: the message it answers; ``None`` for the first.
+        problem_code: why it failed.
+        receipt: what the answer cost, as last known.
+        past_receipts: of the parts before it was continued.
+        rendered: its blocks as HTML, by the renderer named in ``rendered_by``.
+    """
+
+    id: str
+    conversation_id: str
+    parent_id: str | None
+    role: str
+    content: str
+    status: MessageStatus
+    model_id: str | None
+    problem_code: str | None
+    receipt_id: str | None
+    receipt: Mapping[str, Any] | None
+    created_at: float
+    past_receipts: tuple[Mapping[str, Any], ...] = ()
+    rendered: tuple[str, ...] = ()
+    rendered_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThreadPage:
+    """Some neighbouring messages of the branch that is shown.
+
+    Attributes:
+        places: of each message among its siblings, by id.
+        earlier_id: before which the earlier ones are; ``None`` at the beginning.
+        more_follow: the branch goes on after them.
+    """
+
+    messages: tuple[ChatMessage, ...]
+    places: Mapping[str, Place]
+    earlier_id: str | None
+    more_follow: bool = False
+
+
+def title_of(text: str) -> str:
+    """The first words of a text, as a title."""
+    line = " ".join(text.split())
+    if len(line) <= _TITLE_CHARACTERS:
+        return line
+    return line[:_TITLE_CHARACTERS].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"

@@ -1,0 +1,103 @@
+"""The tables of the chat store, as the newest migration leaves them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import sqlalchemy as sa
+
+from galerne.chat.bill import bill_of
+from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus
+from galerne.chat.search import fold
+
+metadata = sa.MetaData()
+
+conversations = sa.Table(
+    "conversation",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("title_key", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False, index=True),
+    sa.Column("pinned", sa.Boolean, nullable=False),
+    sa.Column("leaf_id", sa.Text, nullable=True),
+    sa.Column("instructions", sa.Text, nullable=False),
+    sa.Column("temperature", sa.Float, nullable=True),
+    sa.Column("max_new_tokens", sa.Integer, nullable=True),
+)
+messages = sa.Table(
+    "message",
+    metadata,
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column(
+        "conversation_id", sa.ForeignKey("conversation.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    sa.Column("parent_id", sa.Text, nullable=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("model_id", sa.Text, nullable=True),
+    sa.Column("problem_code", sa.Text, nullable=True),
+    sa.Column("receipt_id", sa.Text, nullable=True),
+    sa.Column("receipt", sa.JSON, nullable=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("past_receipts", sa.JSON, nullable=True),
+    sa.Column("energy_j", sa.Float, nullable=True),
+    sa.Column("low_j", sa.Float, nullable=True),
+    sa.Column("high_j", sa.Float, nullable=True),
+    sa.Column("co2e_g", sa.Float, nullable=True),
+    sa.Column("water_l", sa.Float, nullable=True),
+    sa.Column("cost_eur", sa.Float, nullable=True),
+    sa.Column("method", sa.Text, nullable=True),
+    sa.Column("rendered", sa.JSON, nullable=True),
+    sa.Column("rendered_by", sa.Text, nullable=True),
+)
+
+SUMS = ("energy_j", "low_j", "high_j", "co2e_g", "water_l", "cost_eur")
+"""Columns that hold what a message's receipts add up to, so that a conversation's bill is one query."""
+
+MESSAGE_COLUMNS = [column for column in messages.columns if column.name not in {"position", "method", *SUMS}]
+_MANNER = tuple(field.name for field in dataclasses.fields(Manner))
+
+
+def conversation_of(row: sa.Row[Any]) -> Conversation:
+    """A row as a record."""
+    facts = dict(row._mapping)
+    facts.pop("title_key")
+    return Conversation(manner=Manner(**{name: facts.pop(name) for name in _MANNER}), **facts)
+
+
+def conversation_row(conversation: Conversation) -> dict[str, Any]:
+    """A record as a row."""
+    facts = {name: getattr(conversation, name) for name in ("id", "title", "created_at", "changed_at")}
+    shown = {"pinned": conversation.pinned, "leaf_id": conversation.leaf_id}
+    return facts | shown | {"title_key": fold(conversation.title)} | dataclasses.asdict(conversation.manner)
+
+
+def message_of(row: sa.Row[Any]) -> ChatMessage:
+    """A row as a record."""
+    facts = dict(row._mapping)
+    facts["status"] = MessageStatus(facts["status"])
+    facts["past_receipts"] = tuple(facts["past_receipts"] or ())
+    facts["rendered"] = tuple(facts["rendered"] or ())
+    return ChatMessage(**facts)
+
+
+def message_row(message: ChatMessage) -> dict[str, Any]:
+    """A record as a row, its bill added up."""
+    facts = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
+    receipts = [*message.past_receipts, *([message.receipt] if message.receipt else [])]
+    bill = bill_of(receipts)
+    sums = {name: getattr(bill, name) if receipts else None for name in (*SUMS, "method")}
+    return (
+        facts
+        | sums
+        | {
+            "receipt": message.receipt or sa.null(),
+            "past_receipts": list(message.past_receipts) or sa.null(),
+            "rendered": list(message.rendered) or sa.null(),
+        }
+    )

@@ -1,0 +1,196 @@
+"""Routes that ask: a question, other words for it, another answer, the rest of one; and what streams back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+
+from galerne.chat.records import ChatMessage, Manner
+from galerne.chat.store import PAGE_MESSAGES
+from galerne.chat.web import pages
+from galerne.chat.web.guard import read_form
+from galerne.chat.web.parts import Web, wants_json
+from galerne.chat.web.stream import answer_events, answer_words
+from galerne.errors import GalerneError
+
+_LONGEST_INSTRUCTIONS = 20_000
+_HOTTEST = 2.0
+_TEMPORARY_S = 3600.0
+_MOST_NEW_TOKENS = 131_072
+
+
+async def ask(web: Web, request: Request) -> Response:
+    """``POST /ui/answers``: take a question, begin its answer, show both."""
+    form = await read_form(request)
+    question = (form or {}).get("question", "").strip()
+    if form is None or not question:
+        return Response(status_code=413 if form is None else 422)
+    conversation_id = form.get("conversation") or None
+    temporary = conversation_id is None and bool(form.get("temporary"))
+    store = web.stores.temporary if temporary else web.stores.of(conversation_id or "")
+    if temporary:
+        await asyncio.to_thread(store.erase_untouched, for_s=_TEMPORARY_S)
+    asked, answer = await asyncio.to_thread(
+        store.begin,
+        question,
+        conversation_id=conversation_id,
+        model_id=form.get("model") or None,
+        after_id=form.get("after") or None,
+        manner=read_manner(form),
+    )
+    await _start(web, answer, model=form.get("model"))
+    return await _reply(web, request, first=asked, answer=answer)
+
+
+async def edit_question(web: Web, request: Request) -> Response:
+    """``POST /ui/messages/{message_id}/edit``: ask in other words, as a branch."""
+    form = await read_form(request)
+    question = (form or {}).get("question", "").strip()
+    if form is None or not question:
+        return Response(status_code=413 if form is None else 422)
+    message_id = request.path_params["message_id"]
+    model = form.get("model") or None
+    store = web.stores.of(message_id)
+    asked, answer = await asyncio.to_thread(store.edit, message_id, question, model_id=model)
+    await _start(web, answer, model=model)
+    return await _reply(web, request, first=asked, answer=answer)
+
+
+async def regenerate(web: Web, request: Request) -> Response:
+    """``POST /ui/messages/{message_id}/regenerate``: another answer, as a branch."""
+    message_id = request.path_params["message_id"]
+    model = (await read_form(request) or {}).get("model") or None
+    answer = await asyncio.to_thread(web.stores.of(message_id).regenerate, message_id, model_id=model)
+    await _start(web, answer, model=model)
+    return await _reply(web, request, first=answer, answer=answer)
+
+
+async def continue_answer(web: Web, request: Request) -> Response:
+    """``POST /ui/messages/{message_id}/continue``: the rest of an answer that was cut or stopped."""
+    message_id = request.path_params["message_id"]
+    await read_form(request)
+    answer = await asyncio.to_thread(web.stores.of(message_id).resume, message_id)
+    await _start(web, answer, model=answer.model_id)
+    return await _reply(web, request, first=answer, answer=answer)
+
+
+async def show_branch(web: Web, request: Request) -> Response:
+    """``POST /ui/messages/{message_id}/show``: the branch that goes through a message."""
+    message_id = request.path_params["message_id"]
+    message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    await asyncio.to_thread(web.stores.of(message_id).show_branch, message_id)
+    return await _reply(web, request, first=message, answer=None)
+
+
+async def stream_answer(web: Web, request: Request) -> Response:
+    """``GET /ui/answers/{message_id}/events``: the answer as it is written, from where the page left it."""
+    message_id = request.path_params["message_id"]
+    message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    after = request.headers.get("last-event-id", "")
+    events = answer_events(
+        web.desk.find(message.id), message=message, after=int(after) if after.isdecimal() else 0
+    )
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def stream_words(web: Web, request: Request) -> Response:
+    """``GET /ui/answers/{message_id}/words``: the answer as Markdown, for a terminal."""
+    message_id = request.path_params["message_id"]
+    message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    words = answer_words(web.desk.find(message.id), message=message)
+    return StreamingResponse(words, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def stop_answer(web: Web, request: Request) -> Response:
+    """``POST /ui/answers/{message_id}/stop``; what is written stays."""
+    web.desk.stop(request.path_params["message_id"])
+    return Response(status_code=204)
+
+
+async def show_foot(web: Web, request: Request) -> Response:
+    """``GET /ui/answers/{message_id}``: what stands under an answer, its receipt brought up to date."""
+    message_id = request.path_params["message_id"]
+    message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    if message.receipt_id and not _is_settled(message):
+        message = await _with_latest_receipt(web, message)
+    return pages.foot_fragment(request, message)
+
+
+def read_manner(form: Mapping[str, str]) -> Manner | None:
+    """How to answer, as the form says; ``None`` where it has no such fields. What is out of range is cut."""
+    if "instructions" not in form:
+        return None
+    return Manner(
+        instructions=form["instructions"].strip()[:_LONGEST_INSTRUCTIONS],
+        temperature=_bounded(form.get("temperature", ""), most=_HOTTEST),
+        max_new_tokens=_whole(_bounded(form.get("max_tokens", ""), least=1, most=_MOST_NEW_TOKENS)),
+    )
+
+
+def turns_of(path: Sequence[ChatMessage], manner: Manner, *, answer: ChatMessage) -> list[dict[str, Any]]:
+    """What the API is asked: the instructions, the branch, and the beginning of the answer if it has one."""
+    turns: list[dict[str, Any]] = []
+    if manner.instructions:
+        turns.append({"role": "system", "content": manner.instructions})
+    for turn in path:
+        if turn.content and turns and turns[-1]["role"] == turn.role:  # as imports have it; models do not
+            turns[-1]["content"] += f"\n\n{turn.content}"
+        elif turn.content:
+            turns.append({"role": turn.role, "content": turn.content})
+    if answer.content:
+        turns[-1]["prefix"] = True
+    return turns
+
+
+async def _start(web: Web, answer: ChatMessage, *, model: str | None) -> None:
+    store = web.stores.of(answer.id)
+    path = await asyncio.to_thread(store.path, answer.id)
+    manner = (await asyncio.to_thread(store.conversation, answer.conversation_id)).manner
+    await web.desk.start(answer, turns_of(path, manner, answer=answer), model=model or None, manner=manner)
+
+
+async def _reply(web: Web, request: Request, *, first: ChatMessage, answer: ChatMessage | None) -> Response:
+    address = f"/c/{first.conversation_id}"
+    if not wants_json(request):
+        return RedirectResponse(f"{address}#m-{first.id}", status_code=303)
+    page = await asyncio.to_thread(web.stores.of(first.id).page_from, first.id)
+    facts = {
+        "conversation": first.conversation_id,
+        "address": address,
+        "first": first.id,
+        "answer": answer.id if answer else "",
+    }
+    if len(page.messages) <= PAGE_MESSAGES:  # else the page is opened anew
+        facts["html"] = await asyncio.to_thread(pages.turns_fragment, request, page, web.stores)
+    return JSONResponse(facts, status_code=201)
+
+
+def _is_settled(message: ChatMessage) -> bool:
+    receipt = message.receipt
+    return receipt is not None and receipt.get("status") == "final" and "sources" in receipt
+
+
+async def _with_latest_receipt(web: Web, message: ChatMessage) -> ChatMessage:
+    store = web.stores.of(message.id)
+    try:
+        receipt = await web.client.receipt(message.receipt_id or "")
+    except GalerneError:
+        return message
+    await asyncio.to_thread(store.save_receipt, message.id, receipt=receipt)
+    return await asyncio.to_thread(store.message, message.id)
+
+
+def _bounded(text: str, *, least: float = 0.0, most: float) -> float | None:
+    try:
+        value = float(text.strip().replace(",", "."))
+    except ValueError:
+        return None
+    return min(most, max(least, value))  # "nan" becomes the least
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)

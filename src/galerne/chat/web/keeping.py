@@ -1,0 +1,161 @@
+"""Routes that keep order: the history, search, names, pins, erasure, export and import."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from galerne.chat.archive import LARGEST_FILE_BYTES, read_archive, write_archive
+from galerne.chat.bill_view import view_bill
+from galerne.chat.web import pages
+from galerne.chat.web.export import FORMATS, export_conversation
+from galerne.chat.web.guard import read_body, read_form
+from galerne.chat.web.parts import Web, wants_json
+from galerne.errors import InvalidRequest, RequestTooLarge
+
+_HISTORY_STEP = 100
+_LONGEST_HISTORY = 10_000
+
+
+async def show_history(web: Web, request: Request) -> Response:
+    """``GET /ui/history``: the list of conversations, as a fragment or as JSON."""
+    limit = read_limit(request)
+    conversations = await asyncio.to_thread(web.stores.kept.conversations, limit=limit + 1)
+    if wants_json(request):
+        rows = [
+            {"id": entry.id, "title": entry.title, "changed_at": entry.changed_at, "pinned": entry.pinned}
+            for entry in conversations[:limit]
+        ]
+        return JSONResponse({"data": rows})
+    return pages.history_fragment(
+        request, conversations, limit=limit, current=request.query_params.get("current")
+    )
+
+
+def read_limit(request: Request) -> int:
+    """How many conversations the history is to show."""
+    asked = request.query_params.get("limit", "")
+    return (
+        min(_LONGEST_HISTORY, max(1, int(asked))) if asked.isdecimal() and len(asked) < 9 else _HISTORY_STEP
+    )
+
+
+async def search(web: Web, request: Request) -> Response:
+    """``GET /search`` and ``GET /ui/search``: where the words are, as a page, a fragment or JSON."""
+    query = request.query_params.get("q", "")
+    hits = await asyncio.to_thread(web.stores.kept.search, query)
+    if wants_json(request):
+        rows = [
+            {
+                "id": hit.conversation_id,
+                "title": hit.title,
+                "changed_at": hit.changed_at,
+                "message_id": hit.message_id,
+                "excerpt": "".join(piece for piece, _ in hit.excerpt),
+            }
+            for hit in hits
+        ]
+        return JSONResponse({"data": rows})
+    return pages.search_page(request, hits, query=query, whole=request.url.path == "/search")
+
+
+async def show_turns(web: Web, request: Request) -> Response:
+    """``GET /ui/conversations/{conversation_id}/turns``: earlier messages as a fragment, or all as JSON."""
+    conversation_id = request.path_params["conversation_id"]
+    store = web.stores.of(conversation_id)
+    if wants_json(request):
+        conversation = await asyncio.to_thread(store.conversation, conversation_id)
+        thread = await asyncio.to_thread(store.thread, conversation_id)
+        rows = [
+            {"id": turn.id, "role": turn.role, "content": turn.content, "status": turn.status,
+             "model": turn.model_id, "receipt": turn.receipt}
+            for turn in thread
+        ]  # fmt: skip
+        return JSONResponse({"id": conversation.id, "title": conversation.title, "data": rows})
+    before_id = request.query_params.get("before")
+    page = await asyncio.to_thread(store.page, conversation_id, before_id=before_id)
+    html = await asyncio.to_thread(pages.turns_fragment, request, page, web.stores)
+    return Response(html, media_type="text/html")
+
+
+async def show_bill(web: Web, request: Request) -> Response:
+    """``GET /ui/conversations/{conversation_id}/bill``: what the conversation cost so far, as a fragment."""
+    conversation_id = request.path_params["conversation_id"]
+    store = web.stores.of(conversation_id)
+    await asyncio.to_thread(store.conversation, conversation_id)
+    bill = await asyncio.to_thread(store.bill, conversation_id)
+    return pages.bill_fragment(request, view_bill(bill, language=pages.language_of(request)))
+
+
+async def rename(web: Web, request: Request) -> Response:
+    """``POST /ui/conversations/{conversation_id}/rename``."""
+    conversation_id = request.path_params["conversation_id"]
+    title = (await read_form(request) or {}).get("title", "").strip()
+    if not title:
+        return Response(status_code=422)
+    await asyncio.to_thread(web.stores.of(conversation_id).rename, conversation_id, title=title)
+    return RedirectResponse(f"/c/{conversation_id}", status_code=303)
+
+
+async def pin(web: Web, request: Request) -> Response:
+    """``POST /ui/conversations/{conversation_id}/pin``."""
+    conversation_id = request.path_params["conversation_id"]
+    pinned = (await read_form(request) or {}).get("pinned") == "1"
+    await asyncio.to_thread(web.stores.of(conversation_id).pin, conversation_id, pinned=pinned)
+    return RedirectResponse(f"/c/{conversation_id}", status_code=303)
+
+
+async def delete_conversation(web: Web, request: Request) -> Response:
+    """``POST /ui/conversations/{conversation_id}/delete``: for good."""
+    conversation_id = request.path_params["conversation_id"]
+    store = web.stores.of(conversation_id)
+    for message in await asyncio.to_thread(store.messages, conversation_id):
+        await web.desk.forget(message.id)
+    await asyncio.to_thread(store.erase, conversation_id)
+    return RedirectResponse("/", status_code=303)
+
+
+async def export(web: Web, request: Request) -> Response:
+    """``GET /ui/conversations/{conversation_id}/export?format=md|html|json``: a file to keep."""
+    conversation_id = request.path_params["conversation_id"]
+    kind = request.query_params.get("format", "md")
+    if kind not in FORMATS:
+        return Response(status_code=422)
+    store = web.stores.of(conversation_id)
+    conversation = await asyncio.to_thread(store.conversation, conversation_id)
+    messages = await asyncio.to_thread(store.messages, conversation_id)
+    text = await asyncio.to_thread(
+        export_conversation, conversation, messages, kind=kind, language=pages.language_of(request)
+    )
+    return _file(text, name=f"galerne-{conversation_id}.{kind}", media_type=FORMATS[kind])
+
+
+async def export_all(web: Web, request: Request) -> Response:
+    """``GET /ui/export``: every conversation that is kept, as JSON."""
+
+    def write() -> str:
+        store = web.stores.kept
+        every = store.conversations(limit=_LONGEST_HISTORY * 100)
+        return write_archive((entry, store.messages(entry.id)) for entry in every)
+
+    return _file(await asyncio.to_thread(write), name="galerne.json", media_type="application/json")
+
+
+async def import_file(web: Web, request: Request) -> Response:
+    """``POST /ui/import``: conversations of ours, of ChatGPT or of Open WebUI; all of the file or none."""
+    try:
+        body = await read_body(request, limit_bytes=LARGEST_FILE_BYTES)
+        found = await asyncio.to_thread(read_archive, body, now_at=web.stores.kept.now_at())
+    except RequestTooLarge as error:
+        return JSONResponse({"problem": error.code, "detail": str(error)}, status_code=413)
+    except InvalidRequest as error:
+        return JSONResponse({"problem": error.code, "detail": str(error)}, status_code=422)
+    await asyncio.to_thread(web.stores.kept.add, found)
+    return JSONResponse({"n_conversations": len(found)}, status_code=201)
+
+
+def _file(text: str, *, name: str, media_type: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type=media_type, headers=headers)
