@@ -157,6 +157,7 @@ def test_openai_texts_and_responses(openai_client):
     is_call(called.output[0].name, called.output[0].arguments, called.output[0].call_id)
     counted = openai_client.responses.input_tokens.count(model=MODEL, input="Bonjour")
     assert counted.input_tokens == response.usage.input_tokens
+    assert response.usage.galerne["id"]
 
 
 def test_what_the_builtin_model_cannot_do_is_said(openai_client, mistral_client):
@@ -180,3 +181,4 @@ def test_mistral_responses(mistral_client):
     assert events[-1].response.output[0].content[0].text == said
     counted = mistral_client.responses.count_input_tokens(model=MODEL, input="Bonjour")
     assert counted.input_tokens == response.usage.input_tokens
+    assert response.usage.additional_properties["galerne"]["id"]

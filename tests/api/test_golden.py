@@ -64,3 +64,31 @@ def test_bytes_on_the_wire_do_not_change_by_accident(name):
     if os.environ.get("GALERNE_TEST_WRITE_GOLDEN"):
         (GOLDEN / name).write_text(response.text, encoding="utf-8")
     assert response.text == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+OTHERS = {
+    "responses.sse": ("/v1/responses", {"model": "galerne-mini", "input": "x", "stream": True}, PIECES),
+    "responses_calls.sse": (
+        "/v1/responses",
+        {
+            "model": "galerne-mini",
+            "input": "x",
+            "stream": True,
+            "tools": [{"type": "function", "name": "weather"}],
+        },
+        CALLS,
+    ),
+    "completions.sse": ("/v1/completions", {"model": "galerne-mini", "prompt": "x", "stream": True}, PIECES),
+    "completions.json": ("/v1/completions", {"model": "galerne-mini", "prompt": "x"}, PIECES),
+    "fim.sse": ("/v1/fim/completions", {"model": "galerne-mini", "prompt": "x", "stream": True}, PIECES),
+    "embeddings.json": ("/v1/embeddings", {"model": "galerne-mini", "input": ["x", "y"]}, ()),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_bytes_of_other_routes_do_not_change_by_accident(name):
+    path, asked, pieces = OTHERS[name]
+    response = client(FakeGateway(pieces=pieces)).post(path, json=asked)
+    if os.environ.get("GALERNE_TEST_WRITE_GOLDEN"):
+        (GOLDEN / name).write_text(response.text, encoding="utf-8")
+    assert response.text == (GOLDEN / name).read_text(encoding="utf-8")

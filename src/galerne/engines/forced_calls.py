@@ -11,6 +11,7 @@ from typing import Any
 
 from galerne.generation import Message, Role, Tool, Toolbox, ToolCall
 
+_DECODER = json.JSONDecoder()
 MOST_CALLS = 16
 """Most calls in one answer that must call; without a limit a small model may never stop."""
 _INSTRUCTION = (
@@ -54,12 +55,14 @@ def instruction(box: Toolbox) -> Message:
 
 
 def read_calls(text: str) -> tuple[ToolCall, ...]:
-    """The calls in a finished answer; none where it was cut before its end."""
-    try:
-        calls = json.loads(text)
-    except ValueError:
-        return ()
-    return tuple(
-        ToolCall(name=call["name"], arguments=json.dumps(call["arguments"], ensure_ascii=False))
-        for call in calls
-    )
+    """The calls in an answer; of one that was cut before its end, those that are complete."""
+    calls: list[ToolCall] = []
+    rest = text.partition("[")[2]
+    while rest:
+        try:
+            call, end = _DECODER.raw_decode(rest := rest.lstrip())
+        except ValueError:
+            break
+        calls.append(ToolCall(name=call["name"], arguments=json.dumps(call["arguments"], ensure_ascii=False)))
+        rest = rest[end:].partition(",")[2]
+    return tuple(calls)

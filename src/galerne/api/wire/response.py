@@ -16,9 +16,10 @@ from galerne.generation import FinishReason, TokenChunk, ToolCall
 
 
 class CachedTokens(BaseModel):
-    """What of the prompt was already there."""
+    """What of the prompt was already there, and what will be next time."""
 
     cached_tokens: int
+    cache_write_tokens: int
 
 
 class ReasoningTokens(BaseModel):
@@ -139,7 +140,10 @@ class ResponseDraft:
             incomplete_details={"reason": "max_output_tokens"} if cut else None,
             usage=ResponseUsage(
                 input_tokens=usage.prompt_tokens,
-                input_tokens_details=CachedTokens(cached_tokens=usage.cached_tokens),
+                input_tokens_details=CachedTokens(
+                    cached_tokens=usage.cached_tokens,
+                    cache_write_tokens=usage.prompt_tokens - usage.cached_tokens,
+                ),
                 output_tokens=usage.new_tokens,
                 output_tokens_details=ReasoningTokens(reasoning_tokens=thought_tokens),
                 total_tokens=usage.prompt_tokens + usage.new_tokens,
