@@ -13,6 +13,7 @@ from galerne.api.app import describe
 from galerne.api.services import Accounts, Answers
 from galerne.api.wire.request import HARMLESS
 from galerne.catalog import default_catalog
+from galerne.cli.planner import make_planner
 
 SUCCESS = "Successful Response"
 PREFIX = "#/components/schemas/"
@@ -35,7 +36,7 @@ def document() -> dict[str, Any]:
         catalog=default_catalog(),
         version=__version__,
         fit=tuple,
-        plan_site=lambda _: {},
+        site=make_planner(default_catalog()),
     )
     return describe(create_app(services))
 

@@ -108,18 +108,6 @@ def test_the_chain_has_every_link():
     assert body["answer"]["completion_tokens"] == 3
 
 
-def test_a_site_plan_takes_the_text_of_a_scenario():
-    response = client().post("/v1/site/plan", content="name = 'été'".encode())
-    assert response.json() == {"n_characters": 12}
-    assert client().post("/v1/site/plan", content=b"\xff").status_code == 400
-
-
-def test_what_was_not_wired_is_not_there():
-    response = client(plan_site=None).post("/v1/site/plan", content=b"x")
-    assert response.status_code == 404
-    assert response.json()["error"]["code"] == "unknown_route"
-
-
 def test_unknown_routes_and_methods_fail_in_the_same_shape():
     for path in ("/nothing", "/v1/nothing", "/docs", "/redoc"):
         response = client().get(path)

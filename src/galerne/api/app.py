@@ -19,6 +19,7 @@ from galerne.api.routes.chat import chat_routes
 from galerne.api.routes.galerne import galerne_routes
 from galerne.api.routes.models import health_routes, model_routes
 from galerne.api.routes.responses import response_routes
+from galerne.api.routes.site import site_routes
 from galerne.api.routes.texts import text_routes, token_routes
 from galerne.api.services import Services
 from galerne.api.wire.embeddings import EmbeddingsRequest
@@ -59,6 +60,7 @@ def create_app(services: Services) -> FastAPI:
             model_routes,
             account_routes,
             galerne_routes,
+            site_routes,
             health_routes,
         )
     ]

@@ -83,6 +83,23 @@ def random_id() -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SitePlanner:
+    """From the text of a scenario to plain data.
+
+    Attributes:
+        plan: a plan of it.
+        compare: places of these ids, ranked by these objectives.
+        configure: the best ways to run its model on so many accelerators.
+        schema: of scenarios.
+    """
+
+    plan: Callable[[str], Mapping[str, Any]]
+    compare: Callable[[str, Sequence[str], Sequence[str]], Mapping[str, Any]]
+    configure: Callable[[str, int], Mapping[str, Any]]
+    schema: Callable[[], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
     """Everything the routes need.
 
@@ -95,7 +112,7 @@ class Services:
         allowed_hosts: names this server may be called by, besides any literal address; a page that
             rebinds its own name to our address is refused.
         fit: what fits on this machine.
-        plan_site: from the text of a scenario to a plan, as plain data.
+        site: the planner of data centres.
         new_id: where identifiers come from.
         pad: how many characters of padding a chunk gets in Mistral's dialect.
         heartbeat_s: how long a stream may be silent.
@@ -113,7 +130,7 @@ class Services:
     key_required: bool = False
     allowed_hosts: tuple[str, ...] = ("localhost",)
     fit: Callable[[], Sequence[Fit]] | None = None
-    plan_site: Callable[[str], Mapping[str, Any]] | None = None
+    site: SitePlanner | None = None
     new_id: Callable[[], str] = random_id
     pad: Callable[[], int] = random_pad
     heartbeat_s: float = 10.0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI
 
@@ -16,6 +15,7 @@ from galerne.chat.client import ApiClient
 from galerne.chat.store import open_conversations
 from galerne.chat.web import create_web
 from galerne.cli.nodes import PoweredNode, local_node, simulated_node
+from galerne.cli.planner import make_planner
 from galerne.cli.settings import Settings, is_loopback
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
@@ -214,11 +214,6 @@ def _make_services(
     def fits() -> tuple[Fit, ...]:
         return advise(catalog, powered.machine, free_bytes=free_memory_bytes()).fits
 
-    def plan(scenario: str) -> Mapping[str, Any]:
-        from galerne.site import plan_site, plan_to_json, read_scenario  # a tenth of a second, when asked for
-
-        return plan_to_json(plan_site(read_scenario(scenario), catalog=catalog))
-
     return Services(
         gateway=gateway,
         ledger=ledger,
@@ -232,5 +227,5 @@ def _make_services(
         key_required=not is_loopback(settings.host),
         allowed_hosts=("localhost", settings.host, *settings.host_names),
         fit=fits,
-        plan_site=plan,
+        site=make_planner(catalog),
     )

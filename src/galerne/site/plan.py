@@ -21,7 +21,7 @@ from galerne.catalog import (
     WeightFormat,
     ZoneFactor,
 )
-from galerne.errors import Infeasible
+from galerne.errors import Infeasible, InvalidScenario
 from galerne.site.capacity import CapacityPlan
 from galerne.site.evaluate import YearOfSite, evaluate
 from galerne.site.facility import FacilityHour
@@ -129,6 +129,8 @@ def plan_site(
         InvalidScenario: the scenario names something that the catalogue does not know.
         Infeasible: no plan meets the objective; names the binding constraint.
     """
+    if scenario.series is not None and hourly is None:
+        raise InvalidScenario(path="series", problem="files of hours are read by the command line only")
     parts = find_parts(scenario, catalog, hourly=hourly)
     best = evaluate(parts, scenario, best_world())
     require_connection(best, scenario)
