@@ -55,6 +55,29 @@ def test_arrays_give_what_floats_give():
     assert list(steps.bound) == [step.bound for step in single]
 
 
+@pytest.mark.parametrize(
+    "layout",
+    [{}, {"tensor_parallel": 4}, {"pipeline_parallel": 4}, {"data_parallel": 8, "expert_parallel": 8}],
+    ids=str,
+)
+def test_arrays_of_mixed_steps_give_what_floats_give(layout):
+    columns = {
+        "n_sequences": [1.0, 2.0, 64.0],
+        "prompt_tokens": [0.0, 512.0, 0.0],
+        "cached_tokens": [0.0, 100.0, 0.0],
+        "context_tokens": [300.0, 50.0, 4000.0],
+        "n_decoding": [0.0, 30.0, 0.0],
+        "decoding_context_tokens": [0.0, 700.0, 0.0],
+    }
+    divided = plan(SMALL_4, **layout)
+    together = predict_step(divided, BatchShape(**{name: np.array(v) for name, v in columns.items()}))
+    for row in range(3):
+        alone = predict_step(divided, BatchShape(**{name: v[row] for name, v in columns.items()}))
+        assert together.duration_s[row] == pytest.approx(alone.duration_s)
+        assert together.it_j[row] == pytest.approx(alone.it_j)
+        assert together.flop[row] == pytest.approx(alone.flop)
+
+
 @given(n=batches, context_tokens=contexts)
 def test_more_bandwidth_never_slows_a_step(n, context_tokens):
     batch = BatchShape(n_sequences=n, context_tokens=context_tokens)
