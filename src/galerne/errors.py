@@ -48,6 +48,7 @@
     ├── SiteError
     │   ├── InvalidScenario            the scenario file says something impossible
     │   └── Infeasible                 no plan meets the objective; names the binding constraint
+    ├── InvalidSetting                 an environment variable says what cannot be
     └── ChatError
         ├── UnknownConversation        no conversation with this id
         └── AnswerRefused              the API answered the assistant with an error of its own
@@ -376,6 +377,16 @@ class NoNode(FleetError):
     def __str__(self) -> str:
         reasons = "; ".join(f"{node}: {reason}" for node, reason in self.rejected.items())
         return f"No node can take this request ({reasons or 'there is none'})"
+
+
+@failure
+class InvalidSetting(GalerneError):
+    """An environment variable says what cannot be."""
+
+    advice = "docs/reference/settings.md lists every variable and what it may say."
+    sentence = "{name}: {problem}"
+    name: str
+    problem: str
 
 
 class ApiError(GalerneError):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from galerne.cli.settings import SETTINGS, Settings, is_loopback, read_settings
-from galerne.errors import InvalidRequest
+from galerne.errors import InvalidSetting
 from galerne.language import Language
 
 HOME = {"GALERNE_HOME": "/data/galerne"}
@@ -84,9 +84,9 @@ def test_the_list_of_settings_is_complete_and_each_says_what_it_is():
     ],
 )
 def test_a_bad_number_is_refused_naming_the_variable_and_the_value(name, text):
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(InvalidSetting) as caught:
         settings(**{name: text})
-    assert caught.value.path == name
+    assert caught.value.name == name
     assert text in caught.value.problem
 
 
@@ -105,6 +105,6 @@ def test_this_computer_alone_needs_no_key(host):
 def test_any_other_address_needs_one(host):
     assert not is_loopback(host)
     if host:
-        with pytest.raises(InvalidRequest, match="GALERNE_API_KEY"):
+        with pytest.raises(InvalidSetting, match="GALERNE_API_KEY"):
             settings(GALERNE_HOST=host).require_key_off_loopback()
         settings(GALERNE_HOST=host, GALERNE_API_KEY="k").require_key_off_loopback()

@@ -128,6 +128,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "port_in_use": _ours(500),
         "server_unreachable": _ours(502),
         "invalid_scenario": _asked(422),
+        "invalid_setting": _asked(422),
         "infeasible": _asked(422),
         "unknown_conversation": _asked(404),
         "answer_refused": _ours(502),

@@ -244,7 +244,8 @@ class _Writer:
         power = self._text(power_w, "W")
         say = phrases(PACKAGE, self.language)
         if not tokens_per_s:
-            return Link(key="power", label=say["link_power_idle"], sums=(power,))
+            at_rest = self._text(float(machine["idle_w"]), "W")
+            return Link(key="power", label=say["link_power_idle"], sums=(at_rest,))
         speed = rate(tokens_per_s, say["tokens_per_s"], language=self.language)
         return self._link("power", f"{power} ÷ {speed} = {self._text(power_w / tokens_per_s, 'J')}")
 

@@ -89,7 +89,9 @@ def fit(
     free: Annotated[
         float | None, typer.Option(help="Pretend this many GB (10^9 bytes) of memory are free.", min=0.1)
     ] = None,
-    context_tokens: Annotated[int, typer.Option("--context", help="Context to reserve, in tokens.")] = 4096,
+    context_tokens: Annotated[
+        int, typer.Option("--context", min=256, help="Tokens of context to reserve.")
+    ] = 4096,
     every_model: Annotated[
         bool, typer.Option("--all", help="Also models that a newer one replaces.")
     ] = False,

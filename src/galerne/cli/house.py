@@ -85,7 +85,8 @@ async def open_house(
     foundation.grid()  # an unknown zone is said now, not at the first answer
     powered = _make_node(foundation, simulate=simulate)
     with contextlib.ExitStack() as stack:
-        ledger = Ledger.open(settings.ledger_url)
+        # What was only simulated is never on the same books as what was used.
+        ledger = Ledger.open(settings.ledger_url if simulate is None else settings.simulated_ledger_url)
         stack.callback(ledger.close)
         meter = _make_meter(foundation, powered, simulated=simulate is not None)
         stack.callback(meter.close)

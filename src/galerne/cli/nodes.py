@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from galerne.catalog import Catalog, Machine
 from galerne.clock import Clock
 from galerne.engines import LlamaEngine, LlamaSettings, SimulatedEngine, default_threads
+from galerne.errors import DoesNotFit
 from galerne.fleet import Node
 from galerne.generation import GenerationRequest
 from galerne.models import ModelFile
-from galerne.perf import BatchShape, ServingPlan, predict_step, serving_plan, step_weights
+from galerne.perf import BatchShape, ServingPlan, fit_plan, predict_step, serving_plan, step_weights
 
 LOCAL_NODE = "local"
 N_SLOTS = 4
@@ -89,6 +90,7 @@ def simulated_node(
 
     Raises:
         UnknownId: no such system or model.
+        DoesNotFit: the system's accelerators do not hold the model.
     """
     machine = system_machine(catalog, this_machine, system_id=system_id)
     model = catalog.models[model_id]
@@ -100,6 +102,7 @@ def simulated_node(
         max_sequences=SIMULATED_SLOTS,
         tensor_parallel=len(machine.accelerators),
     )
+    _require_room(plan)
     engine = SimulatedEngine(
         model_id=model_id,
         prefill_s=lambda prompt, cached, _: _step_s(plan, prompt_tokens=prompt, cached_tokens=cached),
@@ -123,6 +126,13 @@ def simulated_node(
     return PoweredNode(node=node, machine=machine, active_j=lambda: engine.processor_s() * above_idle_w)
 
 
+def _require_room(plan: ServingPlan) -> None:
+    """Refuse a model that the simulated machine could not hold: a real one would not start either."""
+    fit = fit_plan(plan, free_bytes=float(plan.machine.memory_bytes))
+    if fit.weights_bytes > plan.machine.memory_bytes:
+        raise DoesNotFit(needed_bytes=int(fit.weights_bytes), free_bytes=plan.machine.memory_bytes)
+
+
 def system_machine(catalog: Catalog, this_machine: Machine, *, system_id: str) -> Machine:
     """A machine made of a system's row: its accelerators, and its host's power at full load."""
     system = catalog.systems[system_id]
@@ -131,7 +141,7 @@ def system_machine(catalog: Catalog, this_machine: Machine, *, system_id: str) -
         name=system.name,
         host=this_machine.host,
         n_cores=1,
-        memory_bytes=this_machine.memory_bytes,
+        memory_bytes=int(accelerator.memory_bytes * min(8, system.n_accelerators)),
         memory_bytes_per_s=this_machine.memory_bytes_per_s,
         peak_flop_per_s=this_machine.peak_flop_per_s,
         accelerators=(accelerator,) * min(8, system.n_accelerators),

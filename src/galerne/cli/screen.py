@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +19,8 @@ from galerne.language import Language, phrases
 from galerne.machine import MachineReport
 from galerne.perf import Advice, Fit
 
+PIPE_WIDTH = 110
+"""Columns of a table in a pipe, where no terminal says how many there are."""
 METHOD_STYLES = {"measured": "green", "published": "cyan", "derived": "cyan"}
 
 
@@ -24,13 +29,65 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def plain_table(*columns: str, title: str | None = None, numeric_from: int = 1) -> Table:
-    """A table in the house style: rules only where they help; numbers right-aligned."""
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+class HouseTable(Table):
+    """A table that leaves out its less important columns where the terminal is too narrow for them.
+
+    A number is never cut and a label never squeezed out: better a column less.
+    """
+
+    secondary: tuple[int, ...] = ()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render what fits."""
+        table = copy.copy(self)
+        dropped: set[int] = set()
+        for position in self.secondary:
+            if _natural_width(table, console, options) + SPARE_WIDTH <= options.max_width:
+                break
+            dropped.add(position)
+            table.columns = [column for n, column in enumerate(self.columns) if n not in dropped]
+        yield from Table.__rich_console__(table, console, options)
+
+
+def _natural_width(table: Table, console: Console, options: ConsoleOptions) -> int:
+    """Width at which no number wraps; labels may, down to a readable width."""
+    wide = options.update(max_width=1000)
+    labels = table.columns[0]
+    longest = max((cell_len(str(cell)) for cell in labels.cells), default=0)
+    return Table.__rich_measure__(table, console, wide).maximum - max(0, longest - WRAPPED_LABEL_WIDTH)
+
+
+LABEL_WIDTH = 14
+"""Characters a label keeps on the narrowest terminal."""
+SPARE_WIDTH = 2
+WRAPPED_LABEL_WIDTH = 28
+"""Labels wrap to this before a column is left out."""
+
+
+def plain_table(
+    *columns: str, title: str | None = None, numeric_from: int = 1, secondary: Sequence[int] | None = None
+) -> HouseTable:
+    """A table in the house style: rules only where they help; numbers right-aligned.
+
+    Args:
+        columns: their headings.
+        title: above the table.
+        numeric_from: the first column that holds numbers.
+        secondary: columns to leave out where it is narrow, the least important first; by default from the
+            right, all but the first two.
+    """
+    table = HouseTable(
+        box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False
+    )
+    table.secondary = tuple(secondary if secondary is not None else range(len(columns) - 1, 1, -1))
     table.min_width = len(title) if title else None  # a narrow table does not break its title
     for position, column in enumerate(columns):
         table.add_column(
-            column, justify="right" if position >= numeric_from else "left", no_wrap=position > 0
+            column,
+            justify="right" if position >= numeric_from else "left",
+            no_wrap=position > 0,
+            min_width=LABEL_WIDTH if position == 0 else None,
+            overflow="fold",
         )
     return table
 
@@ -67,6 +124,7 @@ def fit_table(fits: Sequence[Fit], advice: Advice, *, language: Language) -> Tab
         *(words[key] for key in ("model", "format", "memory", "first_token", "speed", "energy", "fits")),
         numeric_from=2,
         title=words["what_fits"],
+        secondary=(3, 2, 1, 5),
     )
     for fit in fits:
         style = "bold" if fit is advice.recommended else ("" if fit.fits else "dim")
@@ -120,6 +178,6 @@ def advice_line(advice: Advice, *, language: Language) -> str:
 def make_console() -> Console:
     """The console of this process; plain in a pipe, where lines are never cut to a width."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 110
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_WIDTH
     return console

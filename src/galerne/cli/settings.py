@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from galerne.errors import InvalidRequest
+from galerne.errors import InvalidSetting
 from galerne.language import Language, environment_language
 from galerne.storage import sqlite_url
 
@@ -80,6 +80,11 @@ class Settings:
         return self.ledger or sqlite_url(self.ledger_path)
 
     @property
+    def simulated_ledger_url(self) -> str:
+        """The database of simulated answers, apart from the ledger."""
+        return sqlite_url(self.home / "ledger-simulated.db")
+
+    @property
     def chat_path(self) -> Path:
         """The conversations' database."""
         return self.home / "chat.db"
@@ -88,12 +93,12 @@ class Settings:
         """Refuse to serve others without a key.
 
         Raises:
-            InvalidRequest: the address can be reached from elsewhere and no key is set.
+            InvalidSetting: the address can be reached from elsewhere and no key is set.
         """
         if self.api_key or is_loopback(self.host):
             return
         problem = f"serving on {self.host} needs a key: `galerne key create` makes one"
-        raise InvalidRequest(path="GALERNE_API_KEY", problem=problem)
+        raise InvalidSetting(name="GALERNE_API_KEY", problem=problem)
 
 
 def is_loopback(host: str) -> bool:
@@ -108,7 +113,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings; a value that does not parse stops the program.
 
     Raises:
-        InvalidRequest: names the variable and what is wrong with it.
+        InvalidSetting: names the variable and what is wrong with it.
     """
     home = Path(environ.get("GALERNE_HOME") or platformdirs.user_data_dir("galerne", appauthor=False))
     own_place = environ.get("GALERNE_PUE_RATIO") or environ.get("GALERNE_WATER_L_PER_KWH")
@@ -139,7 +144,12 @@ def _names(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     text = environ.get(name)
-    return Path(text).expanduser().absolute() if text else None
+    if not text:
+        return None
+    path = Path(text).expanduser().absolute()
+    if not path.is_dir():
+        raise InvalidSetting(name=name, problem=f"there is no folder {path}")
+    return path
 
 
 def _number(environ: Mapping[str, str], name: str, default: float | None, *, least: float) -> float | None:
@@ -149,9 +159,9 @@ def _number(environ: Mapping[str, str], name: str, default: float | None, *, lea
     try:
         value = float(text)
     except ValueError as error:
-        raise InvalidRequest(path=name, problem=f"{text!r} is not a number") from error
+        raise InvalidSetting(name=name, problem=f"{text!r} is not a number") from error
     if not least <= value < math.inf:
-        raise InvalidRequest(path=name, problem=f"{text} is not a number from {least:g} up")
+        raise InvalidSetting(name=name, problem=f"{text} is not a number from {least:g} up")
     return value
 
 
@@ -164,8 +174,8 @@ def _whole(
     try:
         value = int(text)
     except ValueError as error:
-        raise InvalidRequest(path=name, problem=f"{text!r} is not a whole number") from error
+        raise InvalidSetting(name=name, problem=f"{text!r} is not a whole number") from error
     if value < least or (most is not None and value > most):
         limits = f"from {least} up" if most is None else f"from {least} to {most}"
-        raise InvalidRequest(path=name, problem=f"{text} is not a number {limits}")
+        raise InvalidSetting(name=name, problem=f"{text} is not a number {limits}")
     return value

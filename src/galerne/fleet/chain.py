@@ -192,8 +192,10 @@ class ChainObserver:
     def _machine_view(self) -> MachineView:
         machine = self._around.machine
         history_w = tuple(self._accountant.recent_power_w())
-        host_sources = machine.host.sources
-        default = host_sources.get("default", "")
+        # The first accelerator stands for all: a machine holds one kind.
+        row = machine.accelerators[0] if machine.accelerators else machine.host
+        busy_field = "power_limit_w" if machine.accelerators else "busy_core_w"
+        idle_field = "idle_w" if machine.accelerators else "idle_core_w"
         return MachineView(
             name=machine.name,
             n_cores=machine.n_cores,
@@ -203,8 +205,8 @@ class ChainObserver:
             history_w=history_w,
             method=self._around.meter_method,
             sources={
-                "power_w": host_sources.get("busy_core_w", default),
-                "idle_w": host_sources.get("idle_core_w", default),
+                "power_w": self._around.catalog.source_of(row, busy_field).key,
+                "idle_w": self._around.catalog.source_of(row, idle_field).key,
             },
         )
 

@@ -113,20 +113,19 @@ def _host_rows(machine: Machine, host: HostReading, root: Path) -> tuple[ReportR
 
 def _power_rows(machine: Machine) -> tuple[ReportRow, ...]:
     sources = machine.host.sources
-    host_method = machine.methods.get("host", "modelled")
     return (
         ReportRow(
             key="idle_power",
             value=machine.idle_w,
             unit="W",
-            method=host_method,
+            method="modelled",  # coefficients of a kind of processor, not readings of this one
             source=sources.get("idle_core_w", sources.get("default")),
         ),
         ReportRow(
             key="busy_power",
             value=machine.idle_w + machine.n_cores * machine.host.busy_core_w,
             unit="W",
-            method=host_method,
+            method="modelled",  # coefficients of a kind of processor, not readings of this one
             source=sources.get("busy_core_w", sources.get("default")),
         ),
     )

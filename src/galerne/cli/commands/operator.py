@@ -34,7 +34,6 @@ from galerne.site import (
     year_limits,
 )
 from galerne.site.wording import wording_in
-from galerne.storage import sqlite_url
 
 
 def from_ledger(*, place: str, system: str, model: str, weight_format: str, n_users: float) -> None:
@@ -115,9 +114,9 @@ def _from_ledger(settings: Settings, year: int) -> Metered:
 
 
 def _open_ledger(settings: Settings) -> Ledger:
-    if not settings.ledger_path.is_file():
+    if settings.ledger is None and not settings.ledger_path.is_file():
         raise InvalidScenario(path=str(settings.ledger_path), problem="there is no ledger here yet")
-    return Ledger.open(sqlite_url(settings.ledger_path))
+    return Ledger.open(settings.ledger_url)
 
 
 def _offset_s() -> float:

@@ -81,6 +81,7 @@ def _print(report: UsageReport, console: Console, language: Language) -> None:
         words.get(report.group_by, report.group_by),
         words["answers"], words["tokens_in"], words["tokens_out"], words["active"], words["full"],
         words["co2e"], words["water"], words["cost"], title=words["usage_title"],
+        secondary=(2, 4, 7, 3, 1),
     )  # fmt: skip
     for row in report.rows:
         table.add_row(*_cells(row, language))
@@ -115,9 +116,16 @@ def _print_accounts(report: UsageReport, console: Console, language: Language) -
     for name, energy_j in joules.items():
         if name == "meter":
             table.add_section()
-        table.add_row(words[f"account_{name}"], str(quantity(energy_j, "J", language=language)))
+        # Nothing yet separates other programs from ours: an empty account is not a measured zero.
+        amount = (
+            "–" if name == "foreign" and not energy_j else str(quantity(energy_j, "J", language=language))
+        )
+        table.add_row(words[f"account_{name}"], amount)
     console.print(table)
-    verdict = "adds_up" if report.adds_up else "does_not_add_up"
-    console.print(words[verdict], style="green" if report.adds_up else "bold red")
-    if any(row.n_provisional for row in report.rows):
-        console.print(words["still_open"], style="dim")
+    n_open = sum(row.n_provisional for row in report.rows)
+    if not report.adds_up:
+        console.print(words["does_not_add_up"], style="bold red")
+    elif n_open:
+        console.print(words["adds_up_but"].format(n=n_open), style="yellow")
+    else:
+        console.print(words["adds_up"], style="green")
