@@ -53,7 +53,7 @@ def test_an_empty_variable_is_as_if_unset():
         ("GALERNE_CONTEXT_TOKENS", "256", "context_tokens", 256),
         ("GALERNE_LANGUAGE", "fr", "language", Language.FRENCH),
         ("GALERNE_MODELS", "/models", "models_folder", Path("/models")),
-        ("GALERNE_CATALOG", "/facts", "catalog_folder", Path("/facts")),
+        ("GALERNE_CATALOG", "/", "catalog_folder", Path("/")),
     ],
 )
 def test_every_setting_is_read(name, text, field, value):
