@@ -23,6 +23,11 @@ def named(alias, *model_ids):
         ("codestral-latest", ("galerne-mini",), None),
         ("codestral-latest", ("galerne-mini", "codestral-22b"), "codestral-22b"),
         ("mistral-small-latest", (), None),
+        (
+            "ministral-3b-latest",
+            ("galerne-mini", "Ministral-3-3B-Instruct-2512-Q4_K_M"),
+            "Ministral-3-3B-Instruct-2512-Q4_K_M",
+        ),
     ],
 )
 def test_a_cloud_name_means_what_is_installed(alias, installed, meant):

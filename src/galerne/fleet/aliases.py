@@ -45,7 +45,7 @@ def cloud_aliases(model_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The cloud names of each served model; the first is the default."""
     aliases: dict[str, list[str]] = {model_id: [] for model_id in model_ids}
     for name, family in FAMILIES.items():
-        kin = [model_id for model_id in aliases if re.fullmatch(family, model_id)]
+        kin = [model_id for model_id in aliases if re.fullmatch(family, model_id.lower())]
         if kin:
             aliases[max(kin, key=_age)].append(name)
         elif name in STAND_INS and model_ids:
@@ -55,5 +55,5 @@ def cloud_aliases(model_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 def _age(model_id: str) -> tuple[list[float], str]:
     """Versions compare as numbers, three digits and more as a month of release: 3.2 < 4 < 2409 < 2509."""
-    versions = re.findall(r"(?<![\d.])v?(\d+(?:\.\d+)?)(?![\d.]*[bx])", model_id)
+    versions = re.findall(r"(?<![\d.])v?(\d+(?:\.\d+)?)(?![\d.]*[bx])", model_id.lower())
     return [float(version) for version in versions], model_id
