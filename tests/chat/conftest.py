@@ -1,6 +1,10 @@
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from galerne.chat.client import ApiClient
 from galerne.chat.store import open_conversations
+from galerne.chat.web import create_web
 from galerne.clock import ManualClock
 from tests.chat.fake_api import FakeApi, served
 
@@ -21,3 +25,15 @@ def store(tmp_path):
     opened = open_conversations(f"sqlite:///{tmp_path / 'chat.db'}", clock=ManualClock())
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def house_url(fake_api, api_url, store):
+    """The API and the pages at one address, as a daemon has them."""
+    pages = create_web(ApiClient(api_url), store=store)
+    house = Starlette(
+        routes=[*fake_api.app().routes, Mount("/", pages)],
+        lifespan=lambda _: pages.router.lifespan_context(pages),
+    )
+    with served(house) as url:
+        yield url

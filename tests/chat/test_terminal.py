@@ -74,20 +74,20 @@ def test_nobody_there_is_an_error_of_its_own():
         )
 
 
-def test_a_conversation_remembers_and_forgets(fake_api, api_url):
-    talk(api_url, "one\rtwo\r/new\rthree\r\x04")
+def test_a_conversation_remembers_and_forgets(fake_api, house_url):
+    talk(house_url, "one\rtwo\r/new\rthree\r\x04")
     lengths = [len(body["messages"]) for body in fake_api.asked]
     assert lengths == [1, 3, 1]
 
 
-def test_several_lines_by_quotes_and_by_alt_enter(fake_api, api_url):
-    talk(api_url, '"""a\rb"""\rc\x1b\rd\r/quit\r')
+def test_several_lines_by_quotes_and_by_alt_enter(fake_api, house_url):
+    talk(house_url, '"""a\rb"""\rc\x1b\rd\r/quit\r')
     assert [body["messages"][-1]["content"] for body in fake_api.asked] == ["a\nb", "c\nd"]
 
 
-def test_commands_answer(api_url):
+def test_commands_answer(house_url):
     text = talk(
-        api_url,
+        house_url,
         "/receipt\rhello\r/receipt\r/usage\r/chain\r/model ministral-3-3b\r/model no\r/nope\r/help\r\x04",
     )
     assert "No answer yet" in text
@@ -100,10 +100,9 @@ def test_commands_answer(api_url):
     assert text.rstrip().endswith("Fair wind.")
 
 
-def test_a_failure_is_told_with_advice_and_the_talk_goes_on(fake_api, api_url):
+def test_a_failure_is_told_with_advice_and_the_talk_goes_on(fake_api, house_url):
     fake_api.failure = (503, {"code": "overloaded", "message": "4 are waiting"})
-    text = talk(api_url, "hello\r/help\r\x04", language=FR)
-    assert "4 are waiting" in text
+    text = talk(house_url, "hello\r/help\r\x04", language=FR)
     assert "attendez quelques secondes" in text
     assert "/receipt" in text
 
@@ -132,3 +131,27 @@ def test_the_chain_before_the_first_answer_says_so(api_url):
     console = a_console()
     with_client(api_url, lambda client: chain_screen(client, language=EN, console=console))
     assert "Ask a question" in shown(console)
+
+
+def test_the_history_is_the_browsers_and_a_conversation_goes_on(fake_api, house_url, store, tmp_path):
+    path = tmp_path / "winds.md"
+    text = talk(
+        house_url,
+        "/export x.md\r/open 1\rWhat is a galerne?\r/new\rSomething else\r/history\r/search galer\r/open 1\r"
+        f"And then?\r/regenerate\r/export {path}\r/export {path}\r/search zzz\r\x04",
+    )
+    assert "/export winds.md" in text
+    assert "Which one?" in text
+    assert "Nothing found" in text
+    assert "exists" in text
+    assert path.read_text().startswith("# What is a galerne?")
+    assert [len(body["messages"]) for body in fake_api.asked] == [1, 1, 3, 3]
+    first = store.search("galerne")[0].conversation_id
+    assert len(store.messages(first)) == 5
+    assert store.bill(first).n_receipts == 3
+
+
+def test_every_line_fits_80_columns(house_url):
+    for language in (EN, FR):
+        text = talk(house_url, "hello\r/history\r/search hel\r/help\r\x04", language=language, terminal=True)
+        assert max(len(line) for line in text.splitlines() if "\u21b3" not in line) <= 80

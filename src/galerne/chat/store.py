@@ -232,7 +232,7 @@ class ConversationStore:
             raise UnknownConversation(conversation_id=message_id)
         past = [*old.past_receipts, *([old.receipt] if old.receipt else [])]
         statement = sa.update(messages).where(messages.c.id == message_id)
-        values = {"status": MessageStatus.WRITING, "past_receipts": past or sa.null(), "receipt": sa.null()}
+        values = {"status": MessageStatus.WRITING, "past_receipts": past or None, "receipt": None}
         with writing(self._engine) as connection:
             connection.execute(statement.values(**values, receipt_id=None, problem_code=None))
         return self.message(message_id)
@@ -308,8 +308,8 @@ class ConversationStore:
         with writing(self._engine) as connection:
             for conversation, thread in threads:
                 connection.execute(sa.insert(conversations).values(**conversation_row(conversation)))
-                for message in thread:
-                    connection.execute(sa.insert(messages).values(**message_row(message)))
+                if thread:
+                    connection.execute(sa.insert(messages), [message_row(message) for message in thread])
 
     def erase(self, conversation_id: str) -> None:
         """Delete a conversation for good: its text leaves the file too."""

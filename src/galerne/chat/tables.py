@@ -42,9 +42,9 @@ messages = sa.Table(
     sa.Column("model_id", sa.Text, nullable=True),
     sa.Column("problem_code", sa.Text, nullable=True),
     sa.Column("receipt_id", sa.Text, nullable=True),
-    sa.Column("receipt", sa.JSON, nullable=True),
+    sa.Column("receipt", sa.JSON(none_as_null=True), nullable=True),
     sa.Column("created_at", sa.Float, nullable=False),
-    sa.Column("past_receipts", sa.JSON, nullable=True),
+    sa.Column("past_receipts", sa.JSON(none_as_null=True), nullable=True),
     sa.Column("energy_j", sa.Float, nullable=True),
     sa.Column("low_j", sa.Float, nullable=True),
     sa.Column("high_j", sa.Float, nullable=True),
@@ -52,7 +52,7 @@ messages = sa.Table(
     sa.Column("water_l", sa.Float, nullable=True),
     sa.Column("cost_eur", sa.Float, nullable=True),
     sa.Column("method", sa.Text, nullable=True),
-    sa.Column("rendered", sa.JSON, nullable=True),
+    sa.Column("rendered", sa.JSON(none_as_null=True), nullable=True),
     sa.Column("rendered_by", sa.Text, nullable=True),
 )
 
@@ -96,8 +96,8 @@ def message_row(message: ChatMessage) -> dict[str, Any]:
         facts
         | sums
         | {
-            "receipt": message.receipt or sa.null(),
-            "past_receipts": list(message.past_receipts) or sa.null(),
-            "rendered": list(message.rendered) or sa.null(),
+            "receipt": message.receipt,
+            "past_receipts": list(message.past_receipts) or None,
+            "rendered": list(message.rendered) or None,
         }
     )

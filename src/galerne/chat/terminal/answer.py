@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -25,6 +25,9 @@ from galerne.language import Language, phrases
 _SETTLE_TRIES = 6
 _SETTLE_S = 0.25
 _CODE_THEME = "ansi_dark"
+
+OnText: TypeAlias = Callable[[str, int], None]
+"""Told of each piece of text, and how many blocks it sealed."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -74,38 +77,38 @@ async def ask_once(
         facts = {"model": answer.model_id, "answer": answer.text, "receipt": answer.receipt}
         console.file.write(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return
-    answer = await show_answer(client, turns, language=language, console=console, model=model)
+    answer = TerminalAnswer()
+
+    def work(on_text: OnText) -> Coroutine[Any, Any, None]:
+        return collect(client, turns, model=model, answer=answer, on_text=on_text)
+
+    await show_answer(answer, work, language=language, console=console)
     await show_receipt_line(client, answer, language=language, console=console)
 
 
 async def show_answer(
-    client: ApiClient,
-    turns: Sequence[Mapping[str, str]],
+    answer: TerminalAnswer,
+    work: Callable[[OnText], Coroutine[Any, Any, None]],
     *,
     language: Language,
     console: Console,
-    model: str | None,
-) -> TerminalAnswer:
-    """Stream an answer to the console; Ctrl-C stops it."""
-    answer = TerminalAnswer()
+) -> None:
+    """Stream an answer to the console while ``work`` fills it; Ctrl-C stops it."""
     if not console.is_terminal:
-        work = collect(client, turns, model=model, answer=answer, on_text=_writer(console))
-        answer.complete = await until_interrupted(work)
+        answer.complete = await until_interrupted(work(_writer(console)))
         console.file.write("\n")
-        return answer
+        return
     screen = _Screen(answer=answer, waiting=phrases(PACKAGE, language)["waiting"])
     with Live(screen, console=console, refresh_per_second=12, transient=True) as live:
 
         def on_text(_: str, n_sealed: int) -> None:
-            _print_blocks(live.console, answer.stream.sealed[len(answer.stream.sealed) - n_sealed :])
+            print_blocks(live.console, answer.stream.sealed[len(answer.stream.sealed) - n_sealed :])
 
-        work = collect(client, turns, model=model, answer=answer, on_text=on_text)
-        answer.complete = await until_interrupted(work)
+        answer.complete = await until_interrupted(work(on_text))
         n_before = len(answer.stream.sealed)
-        _print_blocks(live.console, answer.stream.finish()[n_before:])
+        print_blocks(live.console, answer.stream.finish()[n_before:])
     if not answer.complete:
         console.print(Text(phrases(PACKAGE, language)["terminal_stopped"], style="italic dim"))
-    return answer
 
 
 async def collect(
@@ -114,7 +117,7 @@ async def collect(
     *,
     model: str | None,
     answer: TerminalAnswer,
-    on_text: Any = None,
+    on_text: OnText | None = None,
 ) -> None:
     """Fill ``answer`` from the API."""
     async for event in client.answer(turns, model=model):
@@ -122,12 +125,17 @@ async def collect(
             case AnswerStart(receipt_id=receipt_id):
                 answer.receipt_id = receipt_id
             case TextPiece(text=text):
-                answer.text += text
-                n_sealed = answer.stream.feed(text)
-                if on_text is not None:
-                    on_text(text, n_sealed)
+                take(answer, text, on_text)
             case AnswerEnd():
                 answer.model_id, answer.receipt = event.model_id, event.receipt
+
+
+def take(answer: TerminalAnswer, text: str, on_text: OnText | None) -> None:
+    """Add a piece of text, and tell how many blocks it sealed."""
+    answer.text += text
+    n_sealed = answer.stream.feed(text)
+    if on_text is not None:
+        on_text(text, n_sealed)
 
 
 async def settled_receipt(client: ApiClient, answer: TerminalAnswer) -> Mapping[str, Any] | None:
@@ -160,7 +168,7 @@ async def show_receipt_line(
         console.file.write(f"\n{line}\n")
 
 
-def _writer(console: Console) -> Any:
+def _writer(console: Console) -> OnText:
     def write(text: str, _: int) -> None:
         console.file.write(text)
         console.file.flush()
@@ -168,7 +176,8 @@ def _writer(console: Console) -> Any:
     return write
 
 
-def _print_blocks(console: Console, blocks: Iterable[str]) -> None:
+def print_blocks(console: Console, blocks: Iterable[str]) -> None:
+    """Draw finished blocks of Markdown."""
     for block in blocks:
         console.print(Markdown(block, code_theme=_CODE_THEME))
         console.print()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from galerne.chat.blocks import split_blocks
 from galerne.chat.figures import decimal, quantity
-from galerne.chat.receipt_view import PACKAGE, total_co2_g, total_water_l, view_receipt
+from galerne.chat.receipt_view import PACKAGE, receipt_line, total_co2_g, total_water_l, view_receipt
+from galerne.chat.terminal.answer import print_blocks
 from galerne.language import Language, phrases
 
 
@@ -60,3 +62,30 @@ def print_usage(report: Mapping[str, Any], *, language: Language, console: Conso
             "–" if cost_eur is None else str(quantity(cost_eur, "€", language=language)),
         )
     console.print(table)
+
+
+def print_conversations(rows: Sequence[Mapping[str, Any]], *, console: Console) -> None:
+    """Conversations by number, with what a search found in them."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="cyan")
+    table.add_column(overflow="fold")
+    for number, row in enumerate(rows, start=1):
+        text = Text(str(row["title"]), style="bold" if row.get("pinned") else "")
+        if row.get("excerpt"):
+            text.append(f"\n{row['excerpt']}", style="dim")
+        table.add_row(str(number), text)
+    console.print(table)
+
+
+def print_thread(document: Mapping[str, Any], *, language: Language, console: Console) -> None:
+    """A conversation as it was: questions, answers, and what each cost."""
+    console.print(Text(str(document["title"]), style="bold underline"))
+    for turn in document["data"]:
+        console.print()
+        if turn["role"] == "user":
+            console.print(Text.assemble(("≋ ", "bold cyan"), str(turn["content"])))
+            continue
+        print_blocks(console, split_blocks(str(turn["content"])))
+        if turn["receipt"]:
+            line = receipt_line(view_receipt(turn["receipt"], language=language))
+            console.print(Text(f"↳ {line}", style="dim"), soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from prompt_toolkit import PromptSession
@@ -14,10 +15,18 @@ from rich.console import Console
 from rich.text import Text
 
 from galerne.chat.client import ApiClient
+from galerne.chat.conversations_client import ConversationsClient
 from galerne.chat.receipt_view import PACKAGE
-from galerne.chat.terminal.answer import TerminalAnswer, settled_receipt, show_answer, show_receipt_line
+from galerne.chat.terminal.answer import (
+    OnText,
+    TerminalAnswer,
+    settled_receipt,
+    show_answer,
+    show_receipt_line,
+    take,
+)
 from galerne.chat.terminal.chain import chain_screen
-from galerne.chat.terminal.sheets import print_receipt, print_usage
+from galerne.chat.terminal.sheets import print_conversations, print_receipt, print_thread, print_usage
 from galerne.errors import AnswerRefused, GalerneError
 from galerne.language import Language, phrases
 
@@ -63,8 +72,15 @@ class _Talk:
     language: Language
     console: Console
     model: str = ""
-    turns: list[dict[str, str]] = field(default_factory=list)
+    conversation_id: str | None = None
+    answer_id: str = ""
     last: TerminalAnswer | None = None
+    listed: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> ConversationsClient:
+        """The conversations of the daemon, the browser's too."""
+        return ConversationsClient(self.client)
 
     def say(self, phrase: str, **facts: Any) -> None:
         text = phrases(PACKAGE, self.language)[phrase].format(**facts)
@@ -81,13 +97,28 @@ class _Talk:
             self._tell(error)
 
     async def _ask(self, question: str) -> None:
-        turns = [*self.turns, {"role": "user", "content": question}]
+        asked = self.kept.ask(question, conversation_id=self.conversation_id, model=self.model)
+        await self._follow(await asked)
+
+    async def _follow(self, asked: dict[str, Any]) -> None:
+        """Show an answer that the daemon writes; it stays in the history, whoever looks."""
+        self.conversation_id, self.answer_id = str(asked["conversation"]), str(asked["answer"])
+        answer = TerminalAnswer()
+
+        async def work(on_text: OnText) -> None:
+            async for text in self.kept.words(self.answer_id):
+                take(answer, text, on_text)
+
         self.console.print()
-        answer = await show_answer(
-            self.client, turns, language=self.language, console=self.console, model=self.model
-        )
-        if answer.text:
-            self.turns = [*turns, {"role": "assistant", "content": answer.text}]
+        await show_answer(answer, work, language=self.language, console=self.console)
+        if not answer.complete:
+            await self.kept.stop(self.answer_id)
+        turns = (await self.kept.open(self.conversation_id))["data"]
+        kept = next(turn for turn in turns if turn["id"] == self.answer_id)
+        answer.receipt, answer.receipt_id = kept["receipt"], kept["receipt_id"]
+        if kept["status"] == "failed":
+            self._advise(str(kept["problem"]))
+            return
         self.last = answer
         await show_receipt_line(self.client, answer, language=self.language, console=self.console)
         self.console.print()
@@ -101,6 +132,11 @@ class _Talk:
             "receipt": self._receipt,
             "usage": self._usage,
             "chain": self._chain,
+            "history": self._history,
+            "search": self._search,
+            "open": self._open,
+            "regenerate": self._regenerate,
+            "export": self._export,
         }
         command = commands.get(name)
         if command is None:
@@ -112,7 +148,7 @@ class _Talk:
         self.say("terminal_help")
 
     async def _new(self, _: str) -> None:
-        self.turns, self.last = [], None
+        self.conversation_id, self.answer_id, self.last = None, "", None
         self.say("terminal_new")
 
     async def _model(self, chosen: str) -> None:
@@ -136,13 +172,61 @@ class _Talk:
     async def _chain(self, _: str) -> None:
         await chain_screen(self.client, language=self.language, console=self.console, once=True)
 
+    async def _history(self, _: str) -> None:
+        self._list(await self.kept.history())
+
+    async def _search(self, query: str) -> None:
+        self._list(await self.kept.search(query))
+
+    def _list(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            self.say("terminal_nothing_found")
+            return
+        self.listed = [str(row["id"]) for row in rows]
+        print_conversations(rows, console=self.console)
+        self.say("terminal_open_hint")
+
+    async def _open(self, number: str) -> None:
+        if not number.isdecimal() or not 0 < int(number) <= len(self.listed):
+            self.say("terminal_open_which")
+            return
+        document = await self.kept.open(self.listed[int(number) - 1])
+        self.conversation_id, self.last = str(document["id"]), None
+        self.answer_id = next((t["id"] for t in reversed(document["data"]) if t["role"] == "assistant"), "")
+        print_thread(document, language=self.language, console=self.console)
+
+    async def _regenerate(self, _: str) -> None:
+        if not self.answer_id:
+            self.say("terminal_no_receipt")
+            return
+        await self._follow(await self.kept.regenerate(self.answer_id, model=self.model))
+
+    async def _export(self, argument: str) -> None:
+        path = Path(argument).expanduser()
+        kind = path.suffix[1:].lower()
+        if self.conversation_id is None or kind not in {"md", "html", "json"}:
+            self.say("terminal_export_how")
+            return
+        text = await self.kept.export(self.conversation_id, kind=kind)
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            self.console.print(Text(f"{path}: {error.strerror}", style="red"))
+            return
+        self.say("terminal_exported", path=path)
+
     def _tell(self, error: GalerneError) -> None:
-        say = phrases(PACKAGE, self.language)
         code = error.problem_code if isinstance(error, AnswerRefused) else error.code
-        advice = say.get(f"advice_{code}", say["advice_other"])
         detail = error.hint if isinstance(error, AnswerRefused) and error.hint else str(error)
         self.console.print(Text(detail, style="red"))
-        self.console.print(Text(advice, style="dim"))
+        self._advise(code)
+
+    def _advise(self, code: str) -> None:
+        say = phrases(PACKAGE, self.language)
+        if f"advice_{code}" not in say:
+            self.console.print(Text(code, style="red"))
+        self.console.print(Text(say.get(f"advice_{code}", say["advice_other"]), style="dim"))
 
 
 async def _read(session: PromptSession[str]) -> str:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from galerne.chat.chain_view import view_chain
 from galerne.chat.client import ApiClient
+from galerne.chat.fit_view import view_fits
 from galerne.chat.records import ThreadPage
 from galerne.chat.store import ConversationStore
 from galerne.chat.temporary import Stores, is_temporary, open_temporary
@@ -80,6 +81,7 @@ def create_web(
             route("/chain", show_chain),
             route("/search", keeping.search),
             route("/ui/chain", update_chain),
+            route("/ui/fit", show_fits),
             route("/ui/search", keeping.search),
             route("/ui/history", keeping.show_history),
             route("/ui/export", keeping.export_all),
@@ -189,6 +191,16 @@ async def update_chain(web: Web, request: Request) -> Response:
     except GalerneError as error:
         return JSONResponse({"problem": error.code}, status_code=503)
     return JSONResponse(chain_update(view_chain(chain, language=pages.language_of(request))))
+
+
+async def show_fits(web: Web, request: Request) -> Response:
+    """``GET /ui/fit``: which models are served, fit, or do not, as a fragment."""
+    try:
+        fits, models = await web.client.fits(), await web.client.models()
+    except GalerneError as error:
+        return pages.problem_page(request, "offline_title", status=503, advice=error.code)
+    rows = view_fits(fits, models, language=pages.language_of(request))
+    return pages.fit_fragment(request, rows, machine=str(fits.get("machine", "")))
 
 
 async def choose_language(_: Web, request: Request) -> Response:

@@ -69,10 +69,18 @@ async def show_turns(web: Web, request: Request) -> Response:
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
         thread = await asyncio.to_thread(store.thread, conversation_id)
         rows = [
-            {"id": turn.id, "role": turn.role, "content": turn.content, "status": turn.status,
-             "model": turn.model_id, "receipt": turn.receipt}
+            {
+                "id": turn.id,
+                "role": turn.role,
+                "content": turn.content,
+                "status": turn.status,
+                "problem": turn.problem_code,
+                "model": turn.model_id,
+                "receipt_id": turn.receipt_id,
+                "receipt": turn.receipt,
+            }
             for turn in thread
-        ]  # fmt: skip
+        ]
         return JSONResponse({"id": conversation.id, "title": conversation.title, "data": rows})
     before_id = request.query_params.get("before")
     page = await asyncio.to_thread(store.page, conversation_id, before_id=before_id)

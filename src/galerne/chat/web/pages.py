@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 from galerne.chat.bill import Bill
 from galerne.chat.bill_view import BillView, view_bill
 from galerne.chat.chain_view import ChainView
+from galerne.chat.fit_view import FitRow
 from galerne.chat.receipt_view import view_receipt
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
 from galerne.chat.search import SearchHit
@@ -115,6 +116,11 @@ def history_fragment(
     """The list of conversations."""
     history = _history(conversations, limit=limit, language=language_of(request))
     return HTMLResponse(_render(request, "history.html", history=history, current=current))
+
+
+def fit_fragment(request: Request, rows: Sequence[FitRow], *, machine: str) -> HTMLResponse:
+    """What fits on this machine."""
+    return HTMLResponse(_render(request, "fit.html", rows=rows, machine=machine))
 
 
 def search_page(request: Request, hits: Sequence[SearchHit], *, query: str, whole: bool) -> HTMLResponse:

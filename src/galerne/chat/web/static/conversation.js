@@ -265,11 +265,16 @@ document.addEventListener("submit", (event) => {
   branch(event.target);
 });
 
-turns.addEventListener("toggle", (event) => {
-  if (!event.target.matches("details.edit[open]")) return;
-  const words = find("textarea", event.target);
+function edit(details) {
+  details.open = true;
+  const words = find("textarea", details);
+  if (document.activeElement === words) return;
   words.focus();
   words.setSelectionRange(words.value.length, words.value.length);
+}
+
+turns.addEventListener("toggle", (event) => {
+  if (event.target.matches("details.edit[open]")) edit(event.target);
 }, true);
 
 document.addEventListener("keydown", (event) => {
@@ -299,7 +304,7 @@ question.addEventListener("keydown", (event) => {
     const last = [...turns.querySelectorAll("details.edit")].at(-1);
     if (last) {
       event.preventDefault();
-      last.open = true;
+      edit(last);
     }
   }
 });

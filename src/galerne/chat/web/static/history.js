@@ -81,6 +81,18 @@ document.addEventListener("click", (event) => {
   }
 });
 
+document.addEventListener("toggle", async (event) => {
+  const lazy = event.target;
+  if (!lazy.open || !lazy.dataset?.lazy) return;
+  try {
+    const html = await (await load(lazy.dataset.lazy)).text();
+    find(".panel", lazy).replaceChildren(fragment(html));
+    delete lazy.dataset.lazy;
+  } catch {
+    // The daemon may be restarting; the next look tells.
+  }
+}, true);
+
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-import]")) bringIn(event.target);
 });

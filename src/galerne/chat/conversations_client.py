@@ -1,0 +1,72 @@
+"""The conversations of a daemon: what the terminal needs to be another screen of them than the browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+
+from galerne.chat.client import ApiClient
+
+
+class ConversationsClient:
+    """Asks and reads where the browser does, so that both show the same conversations.
+
+    Args:
+        client: the connection to the daemon, entered.
+    """
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def ask(self, question: str, *, conversation_id: str | None, model: str) -> dict[str, Any]:
+        """Ask; ``answer`` and ``conversation`` of the reply are ids."""
+        form = {"question": question, "conversation": conversation_id or "", "model": model}
+        return await self._post("/ui/answers", form)
+
+    async def regenerate(self, answer_id: str, *, model: str) -> dict[str, Any]:
+        """Ask for another answer, as a branch."""
+        return await self._post(f"/ui/messages/{answer_id}/regenerate", {"model": model})
+
+    async def words(self, answer_id: str) -> AsyncIterator[str]:
+        """The answer as Markdown, as it is written."""
+        async with self._client.stream("GET", f"/ui/answers/{answer_id}/words") as response:
+            async for line in response.aiter_lines():
+                if line.startswith("data:"):
+                    yield str(json.loads(line[5:]).get("text", ""))
+
+    async def stop(self, answer_id: str) -> None:
+        """Stop an answer; what is written stays."""
+        await self._client.send("POST", f"/ui/answers/{answer_id}/stop")
+
+    async def history(self, *, limit: int = 20) -> list[dict[str, Any]]:
+        """The latest conversations."""
+        return await self._rows("/ui/history", {"limit": str(limit)})
+
+    async def search(self, query: str) -> list[dict[str, Any]]:
+        """The conversations that hold every word."""
+        return await self._rows("/ui/search", {"q": query})
+
+    async def open(self, conversation_id: str) -> dict[str, Any]:
+        """A conversation with the messages of the branch that is shown."""
+        path = f"/ui/conversations/{conversation_id}/turns"
+        document: dict[str, Any] = (await self._get(path)).json()
+        return document
+
+    async def export(self, conversation_id: str, *, kind: str) -> str:
+        """A conversation as ``md``, ``html`` or ``json``."""
+        path = f"/ui/conversations/{conversation_id}/export"
+        return (await self._get(path, {"format": kind})).text
+
+    async def _rows(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = (await self._get(path, query)).json()["data"]
+        return rows
+
+    async def _get(self, path: str, query: dict[str, str] | None = None) -> httpx.Response:
+        return await self._client.send("GET", path, params=query or {})
+
+    async def _post(self, path: str, form: dict[str, str]) -> dict[str, Any]:
+        document: dict[str, Any] = (await self._client.send("POST", path, data=form)).json()
+        return document
