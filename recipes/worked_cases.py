@@ -1,0 +1,236 @@
+"""Writes docs/how-to/worked-cases.md: each example planned, beside what is published, and what lies between.
+
+python -m recipes.worked_cases            write the page
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import shutil
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from galerne.catalog import Catalog
+from galerne.language import Language
+from galerne.site import Scenario, SitePlan, compare_sites, plan_site, read_scenario
+from galerne.site.wording import wording_in
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+PAGE = ROOT / "docs" / "how-to" / "worked-cases.md"
+WORDING = wording_in(Language.ENGLISH)
+FREE_LINK = "link_bytes_per_s = 1e15"
+SHOWN = (
+    "n_accelerators",
+    "contracted_w",
+    "pue_ratio",
+    "load_ratio",
+    "accelerator_output_tokens_per_s",
+    "input_eur",
+    "output_eur",
+    "output_co2_g",
+    "output_water_l",
+)
+FIVE = ("essonne", "stockholm", "frankfurt", "london", "ashburn")
+
+CASES: Mapping[str, str] = {
+    "essonne": "44 MW near Paris: the case that Galerne starts from.",
+    "deepseek-day": "A day of production that was published: how many nodes would we have planned?",
+    "hospital": "Two racks of air-cooled nodes in a room of their own, heat given to the building next door.",
+    "university": "Two nodes for courses and research.",
+    "le-chat": "A million people who ask eight times a day, growing by half each year for three years.",
+}
+
+
+def load(name: str) -> tuple[Scenario, Catalog]:
+    """An example and the catalogue that it needs."""
+    text = (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8")
+    own = EXAMPLES / "catalog" if name == "deepseek-day" else None
+    return read_scenario(text), Catalog(own)
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        "# Worked cases",
+        "",
+        "Each case is a commented file in `examples/`, planned from sourced inputs and set beside what was",
+        "published. Nothing published enters a computation, and no deviation is tuned away: what lies between is",
+        "taken apart below each table, as far as it can be. Ranges are the 5th to 95th percentile. This page is",
+        "written by `python -m recipes.worked_cases`.",
+        "",
+    ]
+    for name, text in CASES.items():
+        scenario, catalog = load(name)
+        plan = plan_site(scenario, catalog=catalog)
+        lines += [f"## {scenario.site.name}", "", text, "", *_command(name), "", *_figures(plan), ""]
+        lines += [*_beside(plan), "", *_filled(BETWEEN[name](plan, scenario, catalog)), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _filled(lines: Iterable[str]) -> Iterator[str]:
+    """Paragraphs filled to the width of the page; tables as they are."""
+    for is_table, group in itertools.groupby(lines, key=lambda line: line.startswith("|") or not line):
+        yield from group if is_table else textwrap.wrap(" ".join(group), 118, break_long_words=False)
+
+
+def _command(name: str) -> Iterator[str]:
+    own = "GALERNE_CATALOG=examples/catalog " if name == "deepseek-day" else ""
+    yield "```console"
+    yield f"$ {own}galerne site plan examples/{name}.toml --report {name}.html"
+    yield "```"
+
+
+def _figures(plan: SitePlan) -> Iterator[str]:
+    yield "| Figure | Ours | Range |"
+    yield "|---|---|---|"
+    for name in SHOWN:
+        figure = plan.figures[name]
+        named = WORDING.phrases[f"figure_{name}"]
+        yield f"| {named} | {WORDING.value(figure)} | {WORDING.span(figure)} |"
+
+
+def _beside(plan: SitePlan) -> Iterator[str]:
+    yield "| Beside what is published | Published | Ours | Ours over published | Source |"
+    yield "|---|---|---|---|---|"
+    for row in plan.comparisons:
+        figure = plan.figures[row.figure]
+        named = WORDING.phrases[f"figure_{row.figure}"]
+        published = WORDING.quantity(row.reported, figure.unit)
+        ratio = WORDING.number(row.ratio, digits=2)
+        yield f"| {named} | {published} | {WORDING.value(figure)} | × {ratio} | `{row.source}` |"
+
+
+def _essonne(plan: SitePlan, _scenario: Scenario, _catalog: Catalog) -> Iterator[str]:
+    """The stair from the chip to the connection, and what is left of the published figure."""
+    n = plan.figures["n_accelerators"].value
+    stair = {
+        "the chip at its limit": plan.accelerator.power_limit_w,
+        "hosts and switches of the rack": plan.system.host_busy_w / plan.system.n_accelerators,
+    }
+    stair["network and storage"] = plan.figures["rated_it_w"].value / n - sum(stair.values())
+    stair["power chain and cooling, worst hour"] = plan.figures["peak_facility_w"].value / n - sum(
+        stair.values()
+    )
+    stair["reserve and rounding"] = plan.figures["contracted_w_per_accelerator"].value - sum(stair.values())
+    published = next(r.reported for r in plan.comparisons if r.figure == "contracted_w_per_accelerator")
+    left = published - sum(stair.values())
+    parts = ", ".join(f"{name} {WORDING.number(w)} W" for name, w in stair.items())
+    yield f"Per accelerator: {parts}. Of the {WORDING.number(published)} W published,"
+    yield f"{WORDING.number(left)} W are"
+    yield f"left ({WORDING.percent(left / published)}): room to grow, other halls on the same"
+    yield "connection, or racks"
+    yield "fed beyond what was found; nothing public tells which. Published tokens are of a benchmark"
+    yield "on another"
+    yield "model, after months of tuning; published euros are a vendor's. The PUE beside ours is a"
+    yield "neighbour's, cooled by"
+    yield "evaporation."
+
+
+def _deepseek(plan: SitePlan, scenario: Scenario, _catalog: Catalog) -> Iterator[str]:
+    """The same plan with a network that costs nothing: what the exchange of experts makes."""
+    published = 1814.0
+    ours = plan.figures["n_accelerators"].value
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(EXAMPLES / "catalog", folder, dirs_exist_ok=True)
+        rows = Path(folder) / "accelerators.toml"
+        text = rows.read_text(encoding="utf-8").replace("link_bytes_per_s = 100e9", FREE_LINK)
+        rows.write_text(text, encoding="utf-8")
+        free = plan_site(scenario, catalog=Catalog(Path(folder))).figures["n_accelerators"].value
+    yield f"In nodes of eight: {WORDING.number(published / 8)} published, {WORDING.number(ours / 8)}"
+    yield "ours. The exchange of"
+    yield f"tokens among experts over the network makes × {WORDING.number(ours / free, digits=2)} of"
+    yield "it: with a network that costs"
+    yield f"nothing, {WORDING.number(free / 8)} nodes would do, since DeepSeek hides that exchange"
+    yield "behind arithmetic and our sum"
+    yield f"of terms hides nothing. The other × {WORDING.number(free / published, digits=2)} holds"
+    yield "what our formula does not have: prompts and"
+    yield "answers on nodes of their own, experts spread over 144 devices instead of 32, drafted"
+    yield "tokens, kernels"
+    yield "written for this model; the coefficients are those of common engines."
+
+
+def _hospital(plan: SitePlan, _scenario: Scenario, _catalog: Catalog) -> Iterator[str]:
+    erf, load = (WORDING.percent(plan.figures[name].value) for name in ("erf_ratio", "load_ratio"))
+    yield "The survey's mean is of rooms of every age. Ours is a new plant with free cooling in"
+    yield "winter; losses of a"
+    yield "doubled power chain at low load, and fans of the room, are counted. At"
+    yield f"{WORDING.percent(load)} of full load"
+    yield "each token is dear: systems are paid whether they work or not. The heat contract takes"
+    yield f"{erf} of all energy."
+
+
+def _university(plan: SitePlan, scenario: Scenario, catalog: Catalog) -> Iterator[str]:
+    load = plan.figures["load_ratio"].value
+    busy = dataclasses.replace(scenario.workload, load_ratio=1.0, peak_ratio=1.0, weekend_ratio=1.0)
+    always = plan_site(dataclasses.replace(scenario, workload=busy), catalog=catalog)
+    full = always.figures["output_eur"].value
+    yield "The price list sells at the load of all its customers; this room works at"
+    yield f"{WORDING.percent(load)}. At full load the"
+    yield f"same two nodes would write for {WORDING.quantity(full, 'EUR')} a million: use is"
+    yield "what decides between owning and renting. The list's price also pays for staff, research"
+    yield "and margin."
+
+
+def _le_chat(plan: SitePlan, scenario: Scenario, catalog: Catalog) -> Iterator[str]:
+    """The older model on the older machine; five places; the growth."""
+    older = dataclasses.replace(
+        scenario,
+        compute=dataclasses.replace(
+            scenario.compute, system="dgx-h100", model="mistral-large-2411", weight_format="fp8"
+        ),
+        reported=(),
+    )
+    ours = plan.figures["output_co2_g"].value
+    then = plan_site(older, catalog=catalog).figures["output_co2_g"].value
+    yield "Mistral's life-cycle figure is of an older, dense model. That model on H100 nodes would"
+    yield f"emit {WORDING.quantity(then, 'g')}"
+    yield f"here instead of {WORDING.quantity(ours, 'g')}: × {WORDING.number(then / ours, digits=2)}."
+    yield f"What is left, × {WORDING.number(2850 / then, digits=2)}, holds training (the"
+    yield "study counts it, we do not), and grids, machines and their use, which are not public. The"
+    yield "price list pays for"
+    yield "more than machines."
+    yield ""
+    years = ", ".join(f"{WORDING.number(y.n_systems)} in year {y.year}" for y in plan.growth)
+    yield f"Racks, one of them to spare: {years}."
+    yield ""
+    comparison = compare_sites(scenario, catalog=catalog, places=FIVE, objectives=("cost", "carbon"))
+    yield "| Rank by cost | Place | Euros per million written tokens | Range | CO₂e | Front |"
+    yield "|---|---|---|---|---|---|"
+    for place in comparison.places:
+        eur, grams = place.figures["output_eur"], place.figures["output_co2_g"]
+        span = WORDING.between(eur.low, eur.high, "EUR", best=eur.value)
+        yield (
+            f"| {place.rank} | {place.name} | {WORDING.quantity(eur.value, 'EUR')} | {span} |"
+            f" {WORDING.quantity(grams.value, 'g')} | {'yes' if place.on_front else ''} |"
+        )
+    yield ""
+    yield "Places of one rank are equal: their paired difference spans zero or is below half a"
+    yield "percent. All five are"
+    yield "taken at their zone's published industrial price, so that the French contract of the plan"
+    yield "does not favour"
+    yield "one of them. `galerne site compare examples/le-chat.toml` says what makes each difference."
+
+
+BETWEEN = {
+    "essonne": _essonne,
+    "deepseek-day": _deepseek,
+    "hospital": _hospital,
+    "university": _university,
+    "le-chat": _le_chat,
+}
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"wrote {PAGE.relative_to(ROOT)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
