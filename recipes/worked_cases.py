@@ -37,6 +37,13 @@ SHOWN = (
 )
 FIVE = ("essonne", "stockholm", "frankfurt", "london", "ashburn")
 
+INTRODUCTION = (
+    "Each case is a commented file in `examples/`, planned from sourced inputs and set beside what was",
+    "published. Nothing published enters a computation, and no deviation is tuned away: what lies",
+    "between is taken apart below each table, as far as it can be. Ranges are the 5th to 95th",
+    "percentile. This page is written by `python -m recipes.worked_cases`.",
+)
+
 CASES: Mapping[str, str] = {
     "essonne": "44 MW near Paris: the case that Galerne starts from.",
     "deepseek-day": "A day of production that was published: how many nodes would we have planned?",
@@ -58,10 +65,7 @@ def page() -> str:
     lines = [
         "# Worked cases",
         "",
-        "Each case is a commented file in `examples/`, planned from sourced inputs and set beside what was",
-        "published. Nothing published enters a computation, and no deviation is tuned away: what lies between is",
-        "taken apart below each table, as far as it can be. Ranges are the 5th to 95th percentile. This page is",
-        "written by `python -m recipes.worked_cases`.",
+        *_filled(INTRODUCTION),
         "",
     ]
     for name, text in CASES.items():
@@ -75,7 +79,8 @@ def page() -> str:
 def _filled(lines: Iterable[str]) -> Iterator[str]:
     """Paragraphs filled to the width of the page; tables as they are."""
     for is_table, group in itertools.groupby(lines, key=lambda line: line.startswith("|") or not line):
-        yield from group if is_table else textwrap.wrap(" ".join(group), 118, break_long_words=False)
+        whole = list(group)
+        yield from whole if is_table else textwrap.wrap(" ".join(whole), 118, break_long_words=False)
 
 
 def _command(name: str) -> Iterator[str]:
@@ -159,7 +164,7 @@ def _hospital(plan: SitePlan, _scenario: Scenario, _catalog: Catalog) -> Iterato
     yield "The survey's mean is of rooms of every age. Ours is a new plant with free cooling in"
     yield "winter; losses of a"
     yield "doubled power chain at low load, and fans of the room, are counted. At"
-    yield f"{WORDING.percent(load)} of full load"
+    yield f"{load} of full load"
     yield "each token is dear: systems are paid whether they work or not. The heat contract takes"
     yield f"{erf} of all energy."
 
