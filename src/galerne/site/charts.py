@@ -226,7 +226,12 @@ def _chart(rows: list[dict[str, Any]]) -> Any:
 def _names_axis(field: str, names: Sequence[str]) -> Any:
     room = min(_MOST_ROOM, _LETTER * max(len(name) for name in names))
     axis = alt.Axis(
-        title=None, ticks=False, labelPadding=8, labelLimit=_MOST_ROOM, minExtent=room, maxExtent=room
+        title=None,
+        ticks=False,
+        labelPadding=8,
+        labelLimit=int(0.86 * _MOST_ROOM),
+        minExtent=room,
+        maxExtent=room,
     )
     return alt.Y(f"{field}:N", sort=list(names), axis=axis)
 
