@@ -38,6 +38,7 @@ def test_the_last_question_is_asked_in_other_words_by_keyboard(fake_api, web_url
     page.keyboard.press("Escape")
     expect(page.locator("details.edit[open]")).to_have_count(0)
     page.keyboard.press("Enter")
+    expect(page.locator("details.edit textarea")).to_be_focused()
     page.keyboard.press("Control+A")
     page.keyboard.type("Better words")
     page.keyboard.press("Enter")

@@ -38,6 +38,8 @@ from galerne.errors import GalerneError, UnknownConversation
 from galerne.language import Language
 
 _YEAR_S = 31_536_000
+_TEMPORARY_S = 3_600.0
+_LOOK_EVERY_S = 30.0
 _OPEN_PATHS = ("/static/", "/ui/session", "/ui/language")
 
 
@@ -62,9 +64,12 @@ def create_web(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with client:
+            forgetting = asyncio.create_task(_forget_temporary(stores))
             try:
                 yield
             finally:
+                forgetting.cancel()
+                await asyncio.gather(forgetting, return_exceptions=True)
                 await web.desk.close()
                 stores.temporary.close()
 
@@ -108,6 +113,12 @@ def create_web(
         middleware=[Middleware(GuardedPages)],
         lifespan=lifespan,
     )
+
+
+async def _forget_temporary(stores: Stores) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.to_thread(stores.temporary.erase_untouched, for_s=_TEMPORARY_S)
 
 
 async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:

@@ -19,7 +19,6 @@ from galerne.errors import GalerneError
 
 _LONGEST_INSTRUCTIONS = 20_000
 _HOTTEST = 2.0
-_TEMPORARY_S = 3600.0
 _MOST_NEW_TOKENS = 131_072
 
 
@@ -32,8 +31,6 @@ async def ask(web: Web, request: Request) -> Response:
     conversation_id = form.get("conversation") or None
     temporary = conversation_id is None and bool(form.get("temporary"))
     store = web.stores.temporary if temporary else web.stores.of(conversation_id or "")
-    if temporary:
-        await asyncio.to_thread(store.erase_untouched, for_s=_TEMPORARY_S)
     asked, answer = await asyncio.to_thread(
         store.begin,
         question,
