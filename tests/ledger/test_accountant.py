@@ -6,7 +6,8 @@ import pytest
 
 from galerne.errors import StoreUnreachable
 from galerne.generation import FinishReason
-from galerne.units import KWH_J
+from galerne.ledger import Limit, Period, Unit
+from galerne.units import KWH_J, to_microjoules
 from tests.ledger.bench import FACTORS, Bench
 
 
@@ -259,3 +260,19 @@ def test_closing_reports_what_could_not_be_written(tmp_path: Path, monkeypatch: 
     with pytest.raises(StoreUnreachable):
         bench.accountant.close()
     bench.ledger.close()
+
+
+def test_a_node_that_starts_again_charges_what_was_delivered_and_gives_back_the_rest(bench: Bench) -> None:
+    quotas = bench.ledger.quotas
+    quotas.set_limit(Limit(subject="key:k", unit=Unit.ENERGY, period=Period.TOTAL, amount=10**9))
+    for request_id in ("delivered", "lost"):
+        need = {Unit.ENERGY: 10**8}
+        quotas.hold(request_id, ["key:k"], need, node_id="here", at=bench.clock.now_at())
+        bench.begin(request_id)
+    bench.work(1.0, active_j=2.0)
+    receipt = bench.finish("delivered")
+    bench.start()  # the life before this one ended without a word
+    (standing,) = quotas.standings(at=bench.clock.now_at())
+    final = bench.ledger.receipt(receipt.receipt_id)
+    assert final.status == "final"
+    assert (standing.spent, standing.held) == (to_microjoules(final.full_j), 0)
