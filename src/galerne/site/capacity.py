@@ -265,6 +265,10 @@ def replica_layouts(
                     tensor_parallel=tensor_parallel,
                     pipeline_parallel=n_stages,
                     data_parallel=data_parallel,
+                    # Engines that copy the attention put whole experts on each device.
+                    expert_parallel=min(tensor_parallel * data_parallel, model.n_experts)
+                    if data_parallel > 1
+                    else 1,
                 )
 
 
