@@ -49,7 +49,7 @@ def test_the_chain_has_five_stations_and_the_arithmetic_between_them():
     assert sums["site"] == ("55.9 J × PUE 1.09 = 61.0 J",)
     assert sums["share"] == ("41.2 J + 14.7 J = 55.9 J",)
     assert sums["grid"][0] == "61.0 J × 41.4 g/kWh = 702 µg"
-    assert sums["power"] == ("4.10 W",)
+    assert sums["power"] == ("4.00 W",)
 
 
 def test_every_figure_of_the_chain_says_how_it_is_known():
