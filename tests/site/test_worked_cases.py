@@ -1,9 +1,9 @@
 import re
 
 import pytest
+from recipes.worked_cases import CASES, EXAMPLES, PAGE, load
 
 from galerne.site import plan_site
-from recipes.worked_cases import CASES, EXAMPLES, PAGE, load
 
 
 def test_every_example_of_a_site_is_on_the_page():
