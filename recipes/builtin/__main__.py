@@ -31,8 +31,8 @@ def main() -> None:
     with evaluate.Server.of(path) as server:
         print(f"llama.cpp and transformers agree within {parity.check(server, options.folder):.4f}")
         verdicts = evaluate.evaluate(server, options.folder)
-    print(evaluate.failures(verdicts))
-    print(evaluate.summary(verdicts))
+    for name, those in verdicts.items():
+        print(f"{name}:\n{evaluate.failures(those)}\n{evaluate.summary(those)}")
     card.write_card(options.folder, path, verdicts)
     if options.install:
         shutil.copy(path, shape.PACKAGE_FOLDER)

@@ -21,22 +21,33 @@ WEIGHTS: Final = {
     "oos_language": 2.0,
     "unclear": 3.5,
     "unknown_cmd": 2.0,
-    "smalltalk": 2.0,
-    "greeting": 4.0,
+    "smalltalk": 3.0,
+    "greeting": 5.0,
     "thanks": 4.0,
-    "goodbye": 3.0,
+    "goodbye": 5.0,
     "how_are_you": 2.0,
-    "identity": 3.0,
-    "not_other": 4.0,
-    "maker": 2.0,
-    "human": 2.0,
-    "capabilities": 4.0,
-    "galerne_what": 3.0,
+    "identity": 7.0,
+    "not_other": 6.0,
+    "maker": 3.0,
+    "human": 2.5,
+    "capabilities": 5.0,
+    "galerne_what": 5.0,
     "other_model": 1.5,
-    "rec_tight": 1.3,
-    "rec_3b": 1.3,
-    "rec_8b": 1.5,
-    "rec_14b": 1.6,
+    "limits": 1.5,
+    "insult": 1.3,
+    "compliment": 1.3,
+    "commands": 1.5,
+    "cmd_fit": 1.5,
+    "cmd_serve": 1.5,
+    "cmd_run": 1.5,
+    "cmd_list": 1.3,
+    "cmd_pull": 1.5,
+    "receipt": 1.3,
+    "rec_general": 1.5,
+    "rec_tight": 1.5,
+    "rec_3b": 2.0,
+    "rec_8b": 2.0,
+    "rec_14b": 2.5,
     "rec_24b": 2.0,
     "rec_119b": 2.0,
 }
@@ -72,6 +83,7 @@ class Writer:
         self.rng = random.Random(seed)
         self.answers = {language: texts.read_answers(language) for language in shape.LANGUAGES}
         self.questions = {language: texts.read_questions(language) for language in shape.LANGUAGES}
+        self.held_out = {key for language in shape.LANGUAGES for key in texts.held_out_keys(language)}
         self.neutral = texts.read_questions("neutral")
         self.grammars = {
             language: Grammar(
@@ -113,9 +125,16 @@ class Writer:
 
     def turn(self, intent: str, language: str) -> Turn:
         """Ask about an intent in a language."""
+        question = self.question(intent, language)
+        while texts.bare(question) in self.held_out:
+            question = self.question(intent, language)
+        return self._turn(intent, language, question)
+
+    def question(self, intent: str, language: str) -> str:
+        """Write one question about an intent, as someone might type it."""
         template = self.rng.choice(self.questions[language][intent])
         question = self.grammars[language].expand(template, self.rng)
-        return self._turn(intent, language, noise.roughen(question or "?", language, self.rng))
+        return noise.roughen(question or "?", language, self.rng)
 
     def neutral_turn(self, language: str) -> Turn:
         """Ask something that belongs to no language: the answer keeps the language of the dialogue."""

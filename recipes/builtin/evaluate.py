@@ -89,13 +89,13 @@ class Server:
         return self.post("/v1/chat/completions", body)["choices"][0]["message"]["content"]
 
 
-def judge(ask: Callable[[str], str]) -> list[Verdict]:
-    """Ask every held-out question and find which known answer comes closest."""
+def judge(ask: Callable[[str], str], name: str) -> list[Verdict]:
+    """Ask every held-out question of a set and find which known answer comes closest."""
     answers = {language: texts.read_answers(language) for language in shape.LANGUAGES}
     return [
         verdict(answers, language, intent, question, ask(question))
         for language in shape.LANGUAGES
-        for intent, question in texts.read_held_out(language)
+        for intent, question in texts.read_held_out(language, name)
     ]
 
 
@@ -166,9 +166,12 @@ def failures(verdicts: list[Verdict]) -> str:
     return "\n".join(f"- {v.language}: “{v.question}” ({v.expected}) was taken for {v.got}" for v in wrong)
 
 
-def evaluate(server: Server, folder: Path) -> list[Verdict]:
-    """Score a model and keep the verdicts."""
-    verdicts = judge(server.ask)
-    kept = [dataclasses.asdict(v) | {"is_right": v.is_right} for v in verdicts]
+def evaluate(server: Server, folder: Path) -> dict[str, list[Verdict]]:
+    """Score a model on each held-out set and keep the verdicts."""
+    verdicts = {name: judge(server.ask, name) for name in texts.HELD_OUT}
+    kept = {
+        name: [dataclasses.asdict(v) | {"is_right": v.is_right} for v in those]
+        for name, those in verdicts.items()
+    }
     (folder / "verdicts.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
     return verdicts

@@ -1,8 +1,13 @@
 """Reads the hand-written text files: answers, questions, words, macros and held-out phrasings."""
 
+import unicodedata
 from pathlib import Path
+from typing import Final
 
 from recipes.builtin import shape
+
+HELD_OUT: Final = ("heldout", "everyday")
+SHORT_PHRASING_LETTERS: Final = 8
 
 
 def read_sections(path: Path) -> dict[str, list[str]]:
@@ -40,10 +45,22 @@ def read_words(language: str) -> dict[str, list[str]]:
     return {name: [item for line in lines for item in split_items(line)] for name, lines in sections.items()}
 
 
-def read_held_out(language: str) -> list[tuple[str, str]]:
-    """Give the held-out phrasings as (intent, question); none of them may be in the training text."""
-    sections = _without_blanks(read_sections(shape.TEXT_FOLDER / f"heldout.{language}.txt"))
+def read_held_out(language: str, name: str = "heldout") -> list[tuple[str, str]]:
+    """Give a set of held-out phrasings as (intent, question); none may be in the training text."""
+    sections = _without_blanks(read_sections(shape.TEXT_FOLDER / f"{name}.{language}.txt"))
     return [(intent, line) for intent, lines in sections.items() for line in lines]
+
+
+def held_out_keys(language: str) -> set[str]:
+    """Give the held-out phrasings as bare letters, less the very short ones, which everyone says."""
+    questions = [question for name in HELD_OUT for _, question in read_held_out(language, name)]
+    return {key for key in map(bare, questions) if len(key) > SHORT_PHRASING_LETTERS}
+
+
+def bare(text: str) -> str:
+    """Keep letters and digits only, without accents or capitals."""
+    letters = unicodedata.normalize("NFD", text.lower())
+    return "".join(char for char in letters if char.isalnum())
 
 
 def split_items(line: str) -> list[str]:

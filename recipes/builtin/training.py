@@ -23,11 +23,11 @@ OTHER_RATE: Final = 2e-3
 LAST_RATE_RATIO: Final = 0.02
 DECAY_FROM: Final = 0.3  # share of the training after which the rate goes down
 CHECKPOINT_STEPS: Final = 150
-FURTHER_RATE_RATIO: Final = 0.4
+FURTHER_RATE_RATIO: Final = 0.6
 CLIP_NORM: Final = 1.0
 # Once answers are known by heart, most steps need only their beginning: it carries the decision.
 SHORT_ANSWER_TOKENS: Final = 12
-SHORT_ANSWER_RATIO: Final = 0.92
+SHORT_ANSWER_RATIO: Final = 0.88
 SHORT_ANSWERS_FROM_STEP: Final = 120
 
 Example = tuple[list[int], list[int]]
@@ -170,7 +170,7 @@ def make_batches(tokenizer_path: Path, *, is_new: bool) -> Iterator[tuple[torch.
     """Batch dialogues of like length, without end."""
     tokenizer = Tokenizer.from_file(str(tokenizer_path))
     rng = random.Random(shape.SEED + 1)
-    dialogues = Writer(shape.SEED + (2 if is_new else 4)).dialogues()
+    dialogues = Writer(shape.SEED + (2 if is_new else 5)).dialogues()
     n_batches = 0 if is_new else SHORT_ANSWERS_FROM_STEP
     while True:
         chunk = itertools.islice(dialogues, CHUNK_DIALOGUES)
