@@ -53,6 +53,7 @@ def list_models(*, as_json: bool) -> None:
         )
     console = make_console()
     console.print(table)
+    console.print(words["models_folder"].format(folder=settings.models_folder), style="dim", markup=False)
     for problem in found.problems:
         console.print(f"{words['damaged']}: {problem}", style="red", markup=False)
 
