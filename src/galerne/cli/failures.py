@@ -17,6 +17,7 @@ from galerne.errors import (
     DoesNotFit,
     EngineMissing,
     GalerneError,
+    InvalidSetting,
     KeyNameTaken,
     LedgerNotEmpty,
     ModelError,
@@ -33,6 +34,7 @@ from galerne.errors import (
 BUSY = (DataFolderBusy, Overloaded, PortInUse)
 NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable)
 WRONG_REQUEST = (
+    InvalidSetting,
     ApiError,
     CatalogError,
     KeyNameTaken,

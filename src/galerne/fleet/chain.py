@@ -205,8 +205,8 @@ class ChainObserver:
             history_w=history_w,
             method=self._around.meter_method,
             sources={
-                "power_w": self._around.catalog.source_of(row, busy_field).key,
-                "idle_w": self._around.catalog.source_of(row, idle_field).key,
+                "power_w": row.sources.get(busy_field) or row.sources.get("default", ""),
+                "idle_w": row.sources.get(idle_field) or row.sources.get("default", ""),
             },
         )
 
