@@ -9,7 +9,7 @@ from rich.console import Console
 
 from galerne.cli.daemon import run_daemon
 from galerne.cli.settings import Settings, read_settings
-from galerne.errors import InvalidRequest
+from galerne.errors import InvalidSetting
 from galerne.language import phrases
 from galerne.ledger import Ledger
 
@@ -18,7 +18,7 @@ def serve(*, host: str | None, port: int | None, model: str | None, simulate: st
     """Serve until Ctrl-C or SIGTERM.
 
     Raises:
-        InvalidRequest: no key on an address that others can reach.
+        InvalidSetting: no key on an address that others can reach.
         DataFolderBusy: another daemon owns the data folder.
         PortInUse: something else listens there.
     """
@@ -48,7 +48,7 @@ def _require_key_off_loopback(settings: Settings) -> None:
     """Refuse to serve others where neither the settings nor the ledger hold a key."""
     try:
         settings.require_key_off_loopback()
-    except InvalidRequest:
+    except InvalidSetting:
         ledger = Ledger.open(settings.ledger_url)
         try:
             if not ledger.keys.exist():
