@@ -48,7 +48,8 @@
     ├── SiteError
     │   ├── InvalidScenario            the scenario file says something impossible
     │   └── Infeasible                 no plan meets the objective; names the binding constraint
-    ├── InvalidSetting                 an environment variable says what cannot be
+    ├── SettingError
+    │   └── InvalidSetting             an environment variable says what cannot be
     └── ChatError
         ├── UnknownConversation        no conversation with this id
         └── AnswerRefused              the API answered the assistant with an error of its own
@@ -379,16 +380,6 @@ class NoNode(FleetError):
         return f"No node can take this request ({reasons or 'there is none'})"
 
 
-@failure
-class InvalidSetting(GalerneError):
-    """An environment variable says what cannot be."""
-
-    advice = "docs/reference/settings.md lists every variable and what it may say."
-    sentence = "{name}: {problem}"
-    name: str
-    problem: str
-
-
 class ApiError(GalerneError):
     """What a client asked cannot be done."""
 
@@ -560,6 +551,20 @@ class Infeasible(SiteError):
     needed: float
     available: float
     unit: str
+
+
+class SettingError(GalerneError):
+    """The settings cannot be."""
+
+
+@failure
+class InvalidSetting(SettingError):
+    """An environment variable says what cannot be."""
+
+    advice = "docs/reference/settings.md lists every variable and what it may say."
+    sentence = "{name}: {problem}"
+    name: str
+    problem: str
 
 
 class ChatError(GalerneError):

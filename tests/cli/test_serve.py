@@ -96,14 +96,13 @@ def test_killed_outright_it_leaves_no_engine_and_no_lock_and_loses_no_receipt(ho
     assert document["rows"][-1]["n_answers"] == 1
 
 
-def test_a_key_is_asked_for_and_ours_is_sent(home, here):
+def test_a_key_is_asked_for_and_the_owners_own_commands_need_none(home, here):
     with serving(home, GALERNE_API_KEY="k-123") as daemon:
         assert httpx.get(f"{daemon.address}/v1/models").status_code == 401
         allowed = httpx.get(f"{daemon.address}/v1/models", headers={"Authorization": "Bearer k-123"})
         assert allowed.status_code == 200
         assert here("ps", "--json", at=home, GALERNE_API_KEY="k-123").document()["running"]
-        refused = here("ps", "--json", at=home)
-        assert refused.exit_code == 3
+        assert here("ps", "--json", at=home).document()["running"]  # by the key left in the data folder
 
 
 def test_a_simulated_machine_answers_and_never_calls_it_measured(home):
