@@ -192,7 +192,7 @@ def race(url: str, first: int, n_requests: int, outcomes) -> None:
         try:
             hold(ledger, f"request-{number}", need={**NEED, Unit.TOKENS: NEED_EACH})
         except QuotaExhausted:
-            outcomes.put("refused")
+            outcomes.put(("refused", f"racer-{first}"))
             return
         with settled:  # one writer per program, as in a daemon
             answer = make_answer(number, key_id="key_1")
@@ -200,8 +200,9 @@ def race(url: str, first: int, n_requests: int, outcomes) -> None:
             answer = dataclasses.replace(answer, usage=usage)
             events = Events(answers=[answer], settlements=[make_settlement(answer, revision=2)])
             ledger.append(events, writer_id=f"racer-{first}")
-        outcomes.put("answered")
+        outcomes.put(("answered", f"racer-{first}"))
 
+    start.wait(60)  # programs load at their own pace; the race begins when all are there
     threads = [threading.Thread(target=one, args=(first + number,)) for number in range(n_requests)]
     for thread in threads:
         thread.start()
@@ -217,22 +218,24 @@ def test_200_requests_that_race_for_one_budget_never_overspend_it_nor_leave_room
     ledger.quotas.set_limit(limit(period=Period.TOTAL, amount=BUDGET))
     ledger.quotas.set_limit(limit("user:ada", Unit.REQUESTS, Period.DAY, amount=1000))
     context = multiprocessing.get_context("spawn")
-    outcomes = context.Queue()
+    outcomes, start = context.Queue(), context.Barrier(n_programs)
     each = N_RACING // n_programs
     programs = [
-        context.Process(target=race, args=(ledger_url, number * each, each, outcomes))
+        context.Process(target=race, args=(ledger_url, number * each, each, outcomes, start))
         for number in range(n_programs)
     ]
     for program in programs:
         program.start()
-    counted = Counter(outcomes.get(timeout=100) for _ in range(N_RACING))
+    told = [outcomes.get(timeout=100) for _ in range(N_RACING)]
+    counted = Counter(outcome for outcome, _ in told)
     for program in programs:
         program.join(30)
         assert program.exitcode == 0
     assert counted == {"answered": BUDGET // NEED_EACH, "refused": N_RACING - BUDGET // NEED_EACH}
     assert standing(ledger) == (BUDGET // NEED_EACH * NEED_EACH, 0)
     assert standing(ledger, subject="user:ada") == (BUDGET // NEED_EACH, 0)
-    assert len(ledger.verify()) == n_programs
+    winners = {program for outcome, program in told if outcome == "answered"}
+    assert {head.writer_id for head in ledger.verify()} == winners
 
 
 def test_amounts_of_an_unpriced_answer_have_no_cost(ledger):
