@@ -181,7 +181,7 @@ NEED_EACH, BUDGET = 100, 4550
 """Forty-five fit."""
 
 
-def race(url: str, first: int, n_requests: int, outcomes) -> None:
+def race(url: str, first: int, n_requests: int, outcomes, start) -> None:
     """Requests that come at once, each from a thread of its own; those admitted are answered."""
     ledger = Ledger.open(url)
     gate = threading.Barrier(n_requests)
