@@ -1,0 +1,163 @@
+"""Everything that can go wrong outside our own code, as one tree.
+
+    GalerneError                       code, advice, typed facts, one sentence, survives pickling
+    ├── CatalogError
+    │   ├── InvalidFact                a catalogue row that must not load
+    │   └── UnknownId                  no row of that name; names the nearest
+    ├── StorageError
+    │   ├── StoreUnreachable           the database does not open or answer
+    │   └── DataFolderBusy             another daemon owns this data folder
+    ├── PerfError
+    │   └── DoesNotFit                 the model needs more memory than there is
+    ├── MachineError
+    │   └── MeterUnavailable           a power meter that cannot be read
+    ├── GridError
+    │   └── NoSignal                   no carbon, water or price figure for this zone
+    ├── ModelError
+    │   ├── ModelFileMissing           the model is known but its file is not on this disk
+    │   └── InvalidModelFile           the file is not what it says it is
+    ├── EngineError
+    │   ├── EngineMissing              the engine is not installed or does not start
+    │   ├── EngineCrashed              the engine process died
+    │   ├── EngineRefused              the engine answered with an error of its own
+    │   ├── ContextTooLong             prompt and answer exceed the context
+    │   ├── AbilityMissing             the model cannot do this at all
+    │   └── Overloaded                 no free place in the queue
+    ├── LedgerError
+    │   ├── EntryConflict              an event with this id is already written, and differs
+    │   ├── UnknownReceipt             no receipt with this id
+    │   ├── UnknownKey                 no key with this id or name
+    │   ├── KeyNameTaken               another key has this name
+    │   ├── LedgerBroken               an event is not what was written; names the first one
+    │   └── LedgerNotEmpty             a backup is restored into an empty ledger only
+    ├── FleetError
+    │   └── NoNode                     no node can take this request; says why for each
+    ├── ApiError
+    │   ├── InvalidRequest             the request does not say what we can do
+    │   ├── InvalidMessageOrder        turns that leave nothing to answer, or calls without results
+    │   ├── ForbiddenField             a field that Mistral's API does not know, where strictness is asked for
+    │   ├── UnknownModel               no such model here; names the nearest
+    │   ├── Unauthorized               a key is needed and this is not one
+    │   ├── OutOfScope                 the key is good, but not for this
+    │   ├── QuotaExhausted             a limit on requests, tokens, energy, carbon or money is reached
+    │   ├── Forbidden                  a page of another site, or a host name that is not ours
+    │   ├── UnknownRoute               nothing is served at that path, or not with that method
+    │   ├── RequestTooLarge            the body exceeds the limit
+    │   ├── PortInUse                  something else listens on that address
+    │   └── ServerUnreachable          no Galerne daemon answers at that address
+    ├── SiteError
+    │   ├── InvalidScenario            the scenario file says something impossible
+    │   └── Infeasible                 no plan meets the objective; names the binding constraint
+    ├── SettingError
+    │   └── InvalidSetting             an environment variable says what cannot be
+    └── ChatError
+        ├── UnknownConversation        no conversation with this id
+        └── AnswerRefused              the API answered the assistant with an error of its own
+
+Our own mistakes stay ``ValueError``, ``TypeError`` or ``assert``. What is merely degraded is not an error:
+a meter that cannot read yields ``method="modelled"``. No text of a prompt ever enters an error: sizes and
+ids only.
+"""
+
+from galerne.errors.api import (
+    ApiError,
+    Forbidden,
+    ForbiddenField,
+    InvalidMessageOrder,
+    InvalidRequest,
+    OutOfScope,
+    PortInUse,
+    QuotaExhausted,
+    RequestTooLarge,
+    ServerUnreachable,
+    Unauthorized,
+    UnknownModel,
+    UnknownRoute,
+)
+from galerne.errors.catalog import CatalogError, InvalidFact, UnknownId
+from galerne.errors.chat import AnswerRefused, ChatError, UnknownConversation
+from galerne.errors.cli import InvalidSetting, SettingError
+from galerne.errors.engines import (
+    AbilityMissing,
+    ContextTooLong,
+    EngineCrashed,
+    EngineError,
+    EngineMissing,
+    EngineRefused,
+    Overloaded,
+)
+from galerne.errors.fleet import FleetError, NoNode
+from galerne.errors.grid import GridError, NoSignal
+from galerne.errors.ledger import (
+    EntryConflict,
+    KeyNameTaken,
+    LedgerBroken,
+    LedgerError,
+    LedgerNotEmpty,
+    UnknownKey,
+    UnknownReceipt,
+)
+from galerne.errors.machine import MachineError, MeterUnavailable
+from galerne.errors.models import InvalidModelFile, ModelError, ModelFileMissing
+from galerne.errors.perf import DoesNotFit, PerfError
+from galerne.errors.root import GalerneError, failure, leaves
+from galerne.errors.site import Infeasible, InvalidScenario, SiteError
+from galerne.errors.storage import DataFolderBusy, StorageError, StoreUnreachable
+
+__all__ = [
+    "AbilityMissing",
+    "AnswerRefused",
+    "ApiError",
+    "CatalogError",
+    "ChatError",
+    "ContextTooLong",
+    "DataFolderBusy",
+    "DoesNotFit",
+    "EngineCrashed",
+    "EngineError",
+    "EngineMissing",
+    "EngineRefused",
+    "EntryConflict",
+    "FleetError",
+    "Forbidden",
+    "ForbiddenField",
+    "GalerneError",
+    "GridError",
+    "Infeasible",
+    "InvalidFact",
+    "InvalidMessageOrder",
+    "InvalidModelFile",
+    "InvalidRequest",
+    "InvalidScenario",
+    "InvalidSetting",
+    "KeyNameTaken",
+    "LedgerBroken",
+    "LedgerError",
+    "LedgerNotEmpty",
+    "MachineError",
+    "MeterUnavailable",
+    "ModelError",
+    "ModelFileMissing",
+    "NoNode",
+    "NoSignal",
+    "OutOfScope",
+    "Overloaded",
+    "PerfError",
+    "PortInUse",
+    "QuotaExhausted",
+    "RequestTooLarge",
+    "ServerUnreachable",
+    "SettingError",
+    "SiteError",
+    "StorageError",
+    "StoreUnreachable",
+    "Unauthorized",
+    "UnknownConversation",
+    "UnknownId",
+    "UnknownKey",
+    "UnknownModel",
+    "UnknownReceipt",
+    "UnknownRoute",
+    "failure",
+    "leaves",
+]
