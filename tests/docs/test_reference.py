@@ -152,5 +152,5 @@ def test_a_decision_is_a_page_and_in_the_index(path):
     text = path.read_text(encoding="utf-8")
     title = text.splitlines()[0].removeprefix(f"# {path.stem[:4]}. ")
     assert f"| [{path.stem[:4]}]({path.name}) | {title} |" in (path.parent / "README.md").read_text("utf-8")
-    assert len(text.splitlines()) <= 60
+    assert len([line for line in text.splitlines() if not line.startswith("|")]) <= 60  # tables may be long
     assert re.search(r"^## Context.*^## Decision.*^## Consequences", text, re.MULTILINE | re.DOTALL)
