@@ -41,6 +41,7 @@ from galerne.ledger import (
     Factors,
     GridFactors,
     MachineFactors,
+    Metered,
     Payer,
     Receipt,
     Settlement,
@@ -245,6 +246,7 @@ class FakeLedger:
             until_at=until_at,
             rows=(row,),
             accounts=Accounts(answers_uj=55_900_000, meter_uj=55_900_000),
+            metered=Metered(by_method_uj={"measured": 55_900_000}, coverage_ratio=1.0),
             adds_up=True,
         )
 

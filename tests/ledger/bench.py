@@ -18,7 +18,8 @@ from galerne.ledger import (
     MachineFactors,
     Receipt,
 )
-from galerne.machine.meter import MeterReading
+from galerne.machine.meter import MeterReading, ProcessorTime
+from galerne.machine.meter.records import Part
 from galerne.perf import StepWeights
 from galerne.storage import sqlite_url
 
@@ -51,6 +52,7 @@ class FakeMeter:
     method: str = "measured"
     name: str = "fake"
     covers: str = "machine"
+    part: Part = "host"
 
     def count(self, energy_j: float) -> None:
         self.counter_j += energy_j
@@ -63,6 +65,7 @@ class FakeMeter:
                 counter_j=self.counter_j,
                 method=self.method,
                 gap_s=self.gap_s,
+                part=self.part,
             ),
         )
 
@@ -95,6 +98,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.meter = FakeMeter(clock=self.clock)
+        self.busy_s = self.own_s = 0.0
         self.ledger = Ledger.open(sqlite_url(self.path))
         self.start()
 
@@ -106,12 +110,18 @@ class Bench:
             clock=self.clock,
             ledger=self.ledger,
             factors=lambda: FACTORS,
+            processor=lambda: ProcessorTime(busy_s=self.busy_s, own_s=self.own_s),
         )
 
     def work(self, duration_s: float, *, active_j: float = 0.0) -> None:
         """Time passes; the machine draws its idle power and something above it."""
         self.clock.advance(duration_s)
         self.meter.count(self.idle_w * duration_s + active_j)
+
+    def compute(self, own_s: float, *, others_s: float = 0.0) -> None:
+        """Our engines use the processor, and so do other programs."""
+        self.own_s += own_s
+        self.busy_s += own_s + others_s
 
     def begin(self, request_id: str, *, model_id: str = "mini", weights: StepWeights = WEIGHTS) -> str:
         return self.accountant.begin(request_id, model_id, weights)
@@ -121,8 +131,11 @@ class Bench:
 
     def final(self, receipt: Receipt) -> Receipt:
         """The receipt at its latest revision, once everything submitted is written."""
-        self.accountant._writer.submit(Events(), None).result(timeout=10)
+        self.settle_writes()
         return self.ledger.receipt(receipt.receipt_id)
+
+    def settle_writes(self) -> None:
+        self.accountant._writer.submit(Events(), None).result(timeout=10)
 
     def close(self) -> None:
         self.accountant.close()

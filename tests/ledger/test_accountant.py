@@ -276,3 +276,75 @@ def test_a_node_that_starts_again_charges_what_was_delivered_and_gives_back_the_
     final = bench.ledger.receipt(receipt.receipt_id)
     assert final.status == "final"
     assert (standing.spent, standing.held) == (to_microjoules(final.full_j), 0)
+
+
+def test_what_other_programs_burn_is_foreign_and_not_the_answers(bench: Bench) -> None:
+    bench.begin("r")
+    bench.compute(1.0, others_s=3.0)
+    bench.work(1.0, active_j=20.0)
+    receipt = bench.finish("r")
+    bench.accountant.close_window()
+    totals = bench.accountant.totals()
+    assert (totals.foreign_uj, totals.answers_uj, totals.meter_uj) == (15_000_000, 9_000_000, 24_000_000)
+    assert receipt.active_j == bench.final(receipt).active_j == pytest.approx(5.0)
+
+
+def test_with_nobody_there_other_programs_are_foreign_and_not_unattributed(bench: Bench) -> None:
+    bench.compute(0.0, others_s=1.0)
+    bench.work(1.0, active_j=20.0)
+    bench.accountant.close_window()
+    totals = bench.accountant.totals()
+    assert (totals.foreign_uj, totals.unattributed_uj, totals.idle_uj) == (20_000_000, 0, 4_000_000)
+
+
+def test_loading_pays_its_own_part_of_the_processor_only(bench: Bench) -> None:
+    with bench.accountant.loading():
+        bench.compute(1.0, others_s=1.0)
+        bench.work(1.0, active_j=30.0)
+    assert bench.accountant.totals().loading_uj == 15_000_000
+    assert bench.accountant.totals().foreign_uj == 15_000_000
+
+
+def test_a_moment_without_processor_time_is_split_as_the_last_window_was(bench: Bench) -> None:
+    bench.compute(1.0, others_s=1.0)
+    bench.work(1.0, active_j=10.0)
+    bench.accountant.close_window()
+    bench.work(0.001, active_j=1.0)  # less than a tick of the processor's clock
+    bench.accountant.close_window()
+    assert bench.accountant.totals().foreign_uj == 5_500_000
+
+
+def test_ticks_that_make_ours_seem_more_than_all_leave_nothing_foreign(bench: Bench) -> None:
+    bench.own_s, bench.busy_s = 1.01, 1.0
+    bench.work(1.0, active_j=10.0)
+    bench.accountant.close_window()
+    assert bench.accountant.totals().foreign_uj == 0
+
+
+def test_a_meter_that_knows_no_parts_has_nothing_foreign(bench: Bench) -> None:
+    bench.meter.part = "machine"
+    bench.compute(1.0, others_s=9.0)
+    bench.work(1.0, active_j=10.0)
+    bench.accountant.close_window()
+    assert bench.accountant.totals().foreign_uj == 0
+    assert bench.accountant.totals().unattributed_uj == 10_000_000
+
+
+def test_an_accelerator_is_not_shared_by_processor_time(bench: Bench) -> None:
+    bench.meter.part = "accelerator"
+    bench.compute(1.0, others_s=9.0)
+    bench.work(1.0, active_j=10.0)
+    bench.accountant.close_window()
+    assert bench.accountant.totals().foreign_uj == 0
+
+
+def test_a_report_says_how_its_energy_was_counted(bench: Bench) -> None:
+    bench.work(30.0)
+    bench.meter.gap_s += 15.0
+    bench.accountant.close_window()
+    bench.work(30.0)
+    bench.accountant.close_window()
+    bench.settle_writes()
+    metered = bench.ledger.usage().metered
+    assert metered.by_method_uj == {"measured": 240_000_000}
+    assert metered.coverage_ratio == pytest.approx(0.75)

@@ -24,7 +24,7 @@ from galerne.fleet import Admission, ChainObserver, Gateway, Router, Surrounding
 from galerne.grid import GridSignal, annual_signal, direct_profile_g_per_kwh
 from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
 from galerne.machine.host import free_memory_bytes
-from galerne.machine.meter import Meter, ModelledMeter, choose_meter
+from galerne.machine.meter import Meter, ModelledMeter, ProcessorClock, choose_meter
 from galerne.machine.probe import probe_machine
 from galerne.models import BUILTIN_MODEL_ID, library
 from galerne.perf import Fit, advise
@@ -133,6 +133,8 @@ def _make_accountant(
         clock=foundation.clock,
         ledger=ledger,
         factors=lambda: _freeze_factors(foundation, machine, interval_ratio),
+        processor=ProcessorClock(engines_s=powered.node.engine.processor_s, clock=foundation.clock),
+        accelerator_idle_w=sum(device.idle_w for device in machine.accelerators),
     )
 
 

@@ -24,7 +24,7 @@ from galerne.ledger.records import (
     Settlement,
 )
 from galerne.ledger.store import Ledger
-from galerne.ledger.usage import UsageReport, UsageRow, total_row
+from galerne.ledger.usage import Metered, UsageReport, UsageRow, total_row
 
 __all__ = [
     "OWNER_OF_MACHINE",
@@ -44,6 +44,7 @@ __all__ = [
     "Ledger",
     "Limit",
     "MachineFactors",
+    "Metered",
     "Payer",
     "Period",
     "Quotas",

@@ -14,15 +14,16 @@ from galerne.ledger.events import Events
 from galerne.ledger.ids import sortable_id
 from galerne.ledger.impact import impact_of
 from galerne.ledger.limits import Unit, amounts_of
+from galerne.ledger.metering import Metering
 from galerne.ledger.receipt import Receipt, energy_split, receipt_of
 from galerne.ledger.records import AccountEntry, Accounts, Answer, AnswerFacts, Factors
 from galerne.ledger.recovery import recover
 from galerne.ledger.store import Ledger
 from galerne.ledger.windows import Flight, OpenWindows, SettledWindow, WindowEnergy
 from galerne.ledger.writer import LedgerWriter
-from galerne.machine.meter import METHODS, Meter, MeterReading, window_between
+from galerne.machine.meter import METHODS, Meter, ProcessorTime
 from galerne.perf import StepWeights
-from galerne.units import MICROJOULES_PER_J, from_microjoules, to_microjoules
+from galerne.units import from_microjoules, to_microjoules
 
 ENTRY_S = 60.0
 """A quiet stretch is written as one account entry of this length; a final settlement writes at once."""
@@ -45,6 +46,8 @@ class Accountant:
         clock: time.
         ledger: where events go. What a crash left open there is settled first.
         factors: gives the factors to freeze with an answer that ends now.
+        processor: processor time of the computer and of the engines, to tell what other programs caused.
+        accelerator_idle_w: the accelerators' part of ``idle_w``.
 
     Raises:
         StoreUnreachable: the ledger does not answer.
@@ -59,21 +62,21 @@ class Accountant:
         clock: Clock,
         ledger: Ledger,
         factors: Callable[[], Factors],
+        processor: Callable[[], ProcessorTime] | None = None,
+        accelerator_idle_w: float = 0.0,
     ) -> None:
         recover(ledger, node_id, at=clock.now_at())
         ledger.quotas.recover(node_id, at=clock.now_at())
         self._node_id = node_id
-        self._meter = meter
-        self._idle_w = idle_w
         self._clock = clock
         self._factors = factors
         self._lock = threading.RLock()
         self._writer = LedgerWriter(ledger, writer_id=node_id)
         self._n_loading = 0
-        self._reading = meter.read()
-        self._opened_s = clock.monotonic_s()
-        self._windows = OpenWindows(now_s=self._opened_s)
-        self._rest_uj = 0.0  # fraction of a microjoule that the last window's rounding left
+        self._metering = Metering(
+            meter, idle_w=idle_w, accelerator_idle_w=accelerator_idle_w, clock=clock, processor=processor
+        )
+        self._windows = OpenWindows(now_s=self._metering.opened_s)
         self._totals = Accounts()
         self._unwritten: list[SettledWindow] = []
         self._shown_uj, self._shown_s = 0, 0.0
@@ -146,11 +149,10 @@ class Accountant:
             again.
         """
         with self._lock:
-            factors, reading = self._factors(), self._meter.read()
+            factors = self._factors()
             now_at, now_s = self._clock.now_at(), self._clock.monotonic_s()
             flight = self._windows.end(facts.request_id, facts.usage, now_s=now_s)
-            peek, _ = self._measure(reading, now_s=now_s)
-            settlement = self._windows.expect(flight, peek, at=now_at)
+            settlement = self._windows.expect(flight, self._metering.peek(), at=now_at)
             answer = Answer(
                 answer_id=flight.answer_id,
                 request_id=facts.request_id,
@@ -212,38 +214,17 @@ class Accountant:
 
     def _turn_window(self) -> None:
         """End the open window here and begin the next."""
-        now_s = self._clock.monotonic_s()
-        reading = self._meter.read()
-        energy, self._rest_uj = self._measure(reading, now_s=now_s)
-        self._reading, self._opened_s = reading, now_s
+        energy = self._metering.turn()
         self._show_power(energy)
-        self._windows.close(energy, now_s=now_s, loading=self._n_loading > 0)
+        self._windows.close(energy, now_s=self._metering.opened_s, loading=self._n_loading > 0)
 
     def _show_power(self, energy: WindowEnergy) -> None:
         """Keep the mean power, over windows long enough for the meter to have moved."""
-        self._shown_uj += energy.active_uj + energy.idle_uj
+        self._shown_uj += energy.meter_uj
         self._shown_s += energy.duration_s
         if self._shown_s >= SHOWN_S:
             self._recent_w.append(from_microjoules(self._shown_uj) / self._shown_s)
             self._shown_uj, self._shown_s = 0, 0.0
-
-    def _measure(self, reading: tuple[MeterReading, ...], *, now_s: float) -> tuple[WindowEnergy, float]:
-        """Energy of the open window until a reading, and what rounding to microjoules leaves of it."""
-        window = window_between(self._reading, reading)
-        exact_uj = window.total_j * MICROJOULES_PER_J + self._rest_uj
-        total_uj = max(0, round(exact_uj))
-        duration_s = now_s - self._opened_s
-        idle_uj = min(total_uj, to_microjoules(self._idle_w * duration_s))
-        energy = WindowEnergy(
-            started_at=window.started_at,
-            ended_at=window.ended_at,
-            duration_s=duration_s,
-            active_uj=total_uj - idle_uj,
-            idle_uj=idle_uj,
-            method=window.method,
-            coverage_ratio=window.coverage_ratio,
-        )
-        return energy, exact_uj - total_uj
 
     def _book(self, settled: list[SettledWindow], *, now: bool = False) -> None:
         """Add settled windows to the account entry; write it with final settlements, or once it is long."""
@@ -272,5 +253,13 @@ def _entry_of(windows: list[SettledWindow], *, node_id: str, open_uj: int) -> Ac
         **dataclasses.asdict(accounts),
         open_uj=open_uj,
         method=max((energy.method for energy in energies), key=METHODS.index),
-        coverage_ratio=min(energy.coverage_ratio for energy in energies),
+        coverage_ratio=_mean_coverage_ratio(energies),
     )
+
+
+def _mean_coverage_ratio(energies: list[WindowEnergy]) -> float:
+    """Over time; a mark so short that it has no duration counts as its own ratio."""
+    whole_s = sum(energy.duration_s for energy in energies)
+    if whole_s <= 0:
+        return min(energy.coverage_ratio for energy in energies)
+    return min(1.0, sum(energy.coverage_ratio * energy.duration_s for energy in energies) / whole_s)

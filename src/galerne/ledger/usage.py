@@ -18,6 +18,7 @@ from galerne.ledger.receipt import energy_split
 from galerne.ledger.records import Accounts, Factors
 from galerne.ledger.rows import factors_of
 from galerne.ledger.schema import ANSWERS, ENTRIES, FACTORS, KEYS, SETTLEMENTS
+from galerne.machine.meter import METHODS
 from galerne.units import from_microjoules
 
 GROUPINGS = ("total", "model", "day")
@@ -56,12 +57,26 @@ class UsageRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Metered:
+    """How the energy of a stretch of time was counted.
+
+    Attributes:
+        by_method_uj: what the meter counted by each method, ``measured`` first.
+        coverage_ratio: time the meter really covered; None where nothing was metered.
+    """
+
+    by_method_uj: Mapping[str, int]
+    coverage_ratio: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class UsageReport:
     """What the answers used, and where all metered energy went.
 
     Attributes:
         rows: one per group, in order of its name.
         accounts: of the windows that ended in this time.
+        metered: how these were counted.
         adds_up: the accounts are what the meter counted and, for a report on all time, the final settlements
             with what is still in flight are what the windows gave to answers: to the microjoule.
     """
@@ -71,6 +86,7 @@ class UsageReport:
     until_at: float | None
     rows: tuple[UsageRow, ...]
     accounts: Accounts
+    metered: Metered
     adds_up: bool
 
 
@@ -104,6 +120,7 @@ def report_usage(
         until_at=until_at,
         rows=tuple(rows[name] for name in sorted(rows)),
         accounts=accounts,
+        metered=_metered(connection, since_at=since_at, until_at=until_at),
         adds_up=accounts.adds_up and settled,
     )
 
@@ -198,6 +215,24 @@ def _accounts(connection: Connection, *, since_at: float | None, until_at: float
     query = select(*sums).where(*_between(ENTRIES.c.ended_at, since_at, until_at))
     return Accounts(
         **{name: int(value) for name, value in connection.execute(query).mappings().one().items()}
+    )
+
+
+def _metered(connection: Connection, *, since_at: float | None, until_at: float | None) -> Metered:
+    forward = ENTRIES.c.ended_at > ENTRIES.c.started_at  # else the computer's clock was set back
+    length_s = ENTRIES.c.ended_at - ENTRIES.c.started_at
+    duration_s = func.coalesce(func.sum(length_s).filter(forward), 0.0)
+    covered_s = func.coalesce(func.sum(length_s * ENTRIES.c.coverage_ratio).filter(forward), 0.0)
+    query = (
+        select(ENTRIES.c.method, func.sum(ENTRIES.c.meter_uj), duration_s, covered_s)
+        .where(*_between(ENTRIES.c.ended_at, since_at, until_at))
+        .group_by(ENTRIES.c.method)
+    )
+    rows = {method: sums for method, *sums in connection.execute(query)}
+    whole_s = sum(sums[1] for sums in rows.values())
+    return Metered(
+        by_method_uj={method: int(rows[method][0]) for method in METHODS if method in rows},
+        coverage_ratio=min(1.0, sum(sums[2] for sums in rows.values()) / whole_s) if whole_s > 0 else None,
     )
 
 

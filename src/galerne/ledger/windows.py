@@ -26,8 +26,9 @@ class WindowEnergy:
 
     Attributes:
         duration_s: on the monotonic clock; the instants may jump with the computer's clock.
-        active_uj: the part above idle.
+        active_uj: the part above idle that is ours.
         idle_uj: the part that the machine draws at rest.
+        foreign_uj: the part above idle that other programs caused.
         method: ``measured``, ``derived`` or ``modelled``.
         coverage_ratio: time the meter really covered.
     """
@@ -39,6 +40,12 @@ class WindowEnergy:
     idle_uj: int
     method: str
     coverage_ratio: float
+    foreign_uj: int = 0
+
+    @property
+    def meter_uj(self) -> int:
+        """All that the meter counted."""
+        return self.active_uj + self.idle_uj + self.foreign_uj
 
 
 @dataclass(slots=True)
@@ -283,8 +290,9 @@ class OpenWindows:
                 answers_uj=answers_uj,
                 idle_uj=shares.vacant_idle_uj,
                 loading_uj=energy.active_uj - active_uj,
+                foreign_uj=energy.foreign_uj,
                 unattributed_uj=shares.unattributed_uj,
-                meter_uj=energy.active_uj + energy.idle_uj,
+                meter_uj=energy.meter_uj,
             ),
             finals=finals,
             energy=energy,

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from galerne.api.wire.receipt import CarbonBody, EnergyBody, WaterBody
 from galerne.ledger import UsageReport, UsageRow
+from galerne.units import from_microjoules
 
 
 class UsageRowBody(BaseModel):
@@ -24,6 +25,13 @@ class UsageRowBody(BaseModel):
     cost_eur: float | None
 
 
+class MeteredBody(BaseModel):
+    """How the energy was counted."""
+
+    by_method_j: dict[str, float] = Field(description="What the meter counted, by method.")
+    coverage_ratio: float | None = Field(description="Time that the meter covered; null for none.")
+
+
 class UsageReportBody(BaseModel):
     """What the answers used, and where all metered energy went."""
 
@@ -34,6 +42,7 @@ class UsageReportBody(BaseModel):
     accounts_j: dict[str, float] = Field(
         description="Where each metered joule went: answers + idle + loading + foreign + unattributed = meter"
     )
+    metered: MeteredBody
     adds_up: bool = Field(description="Whether it does, to the microjoule.")
 
 
@@ -45,6 +54,13 @@ def usage_report_body(report: UsageReport) -> UsageReportBody:
         until_at=report.until_at,
         rows=[_row(row) for row in report.rows],
         accounts_j=report.accounts.joules(),
+        metered=MeteredBody(
+            by_method_j={
+                method: from_microjoules(energy_uj)
+                for method, energy_uj in report.metered.by_method_uj.items()
+            },
+            coverage_ratio=report.metered.coverage_ratio,
+        ),
         adds_up=report.adds_up,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -50,6 +51,7 @@ def _document(report: UsageReport) -> dict[str, Any]:
             "unattributed": report.accounts.unattributed_uj,
             "meter": report.accounts.meter_uj,
         },
+        "metered": asdict(report.metered),
         "adds_up": report.adds_up,
     }
 
@@ -116,12 +118,11 @@ def _print_accounts(report: UsageReport, console: Console, language: Language) -
     for name, energy_j in joules.items():
         if name == "meter":
             table.add_section()
-        # Nothing yet separates other programs from ours: an empty account is not a measured zero.
-        amount = (
-            "–" if name == "foreign" and not energy_j else str(quantity(energy_j, "J", language=language))
-        )
+        is_told = name != "foreign" or energy_j or set(report.metered.by_method_uj) - {"modelled"}
+        amount = str(quantity(energy_j, "J", language=language)) if is_told else "–"
         table.add_row(words[f"account_{name}"], amount)
     console.print(table)
+    _print_metered(report, console, language)
     n_open = sum(row.n_provisional for row in report.rows)
     if not report.adds_up:
         console.print(words["does_not_add_up"], style="bold red")
@@ -129,3 +130,21 @@ def _print_accounts(report: UsageReport, console: Console, language: Language) -
         console.print(words["adds_up_but"].format(n=n_open), style="yellow")
     else:
         console.print(words["adds_up"], style="green")
+
+
+def _print_metered(report: UsageReport, console: Console, language: Language) -> None:
+    """How the energy was counted: never a figure without its method."""
+    words, metered = phrases("galerne.cli", language), report.metered
+    if metered.coverage_ratio is None:
+        console.print(words["metered_nothing"], style="dim")
+        return
+    whole_uj = sum(metered.by_method_uj.values()) or 1
+    methods = ", ".join(
+        f"{words[f'method_{method}']} {energy_uj / whole_uj:.0%}"
+        for method, energy_uj in metered.by_method_uj.items()
+    )
+    console.print(
+        words["metered"].format(methods=methods, coverage=f"{metered.coverage_ratio:.1%}"), style="dim"
+    )
+    if set(metered.by_method_uj) == {"modelled"}:
+        console.print(words["metered_no_foreign"], style="dim")

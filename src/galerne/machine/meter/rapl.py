@@ -166,6 +166,7 @@ class RaplMeter:
                 counter_j=counter.counter_j,
                 method=self.method,
                 gap_s=counter.gap_s,
+                part="host",
             )
             for counter in self._counters
         )

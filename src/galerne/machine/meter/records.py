@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 METHODS = ("measured", "derived", "modelled")
 """How a number was had, best first."""
+
+Part: TypeAlias = Literal["machine", "host", "accelerator"]
+"""What of the machine a counter covers: all of it, processors and board, or an accelerator."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +26,8 @@ class MeterReading:
         counter_j: joules since the meter was opened; never goes back.
         method: ``measured``, ``derived`` or ``modelled``.
         gap_s: seconds since the meter was opened that the counter does not cover; never goes back.
+        part: what of the machine it covers. A host is shared with other programs; ``machine`` says that the
+            counter knows no parts, or counts nothing but ours.
     """
 
     at: float
@@ -30,6 +35,7 @@ class MeterReading:
     counter_j: float
     method: str
     gap_s: float = 0.0
+    part: Part = "machine"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +46,8 @@ class EnergyWindow:
         by_domain_j: joules by domain; a domain that was never covered is absent, not zero.
         coverage_ratio: share of the window, over all domains, in which the counters counted.
         method: the weakest method among the readings.
+        host_j: of that, what processors and board drew, where a counter tells.
+        accelerator_j: likewise, what the accelerators drew.
     """
 
     started_at: float
@@ -47,6 +55,8 @@ class EnergyWindow:
     by_domain_j: Mapping[str, float]
     coverage_ratio: float
     method: str
+    host_j: float = 0.0
+    accelerator_j: float = 0.0
 
     @property
     def total_j(self) -> float:
@@ -119,7 +129,13 @@ def window_between(before: Sequence[MeterReading], after: Sequence[MeterReading]
         by_domain_j=by_domain_j,
         coverage_ratio=covered / len(domains),
         method=max((reading.method for reading in (*before, *after)), key=METHODS.index),
+        host_j=_part_j("host", by_domain_j, ends),
+        accelerator_j=_part_j("accelerator", by_domain_j, ends),
     )
+
+
+def _part_j(part: Part, by_domain_j: Mapping[str, float], readings: Mapping[str, MeterReading]) -> float:
+    return sum(energy_j for domain, energy_j in by_domain_j.items() if readings[domain].part == part)
 
 
 def _covered_ratio(missed_s: float, duration_s: float) -> float:
