@@ -5,11 +5,38 @@ import platform
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from galerne import __version__
 
 REQUIRE_ALL = bool(os.environ.get("GALERNE_REQUIRE_ALL"))
 """Set in CI, where every real component is installed: a skipped test is then a failure."""
+
+POSTGRES_URL = "GALERNE_TEST_POSTGRES_URL"
+
+
+def own_database() -> None:
+    """Give a worker of a parallel run a database of its own, before any test reads the address."""
+    worker, url = os.environ.get("PYTEST_XDIST_WORKER"), os.environ.get(POSTGRES_URL)
+    if not worker or not url:
+        return
+    name = f"galerne_{worker}"
+    address = make_url(url)
+    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    os.environ[POSTGRES_URL] = address.set(database=name).render_as_string(hide_password=False)
+
+
+own_database()
+
+for size in (
+    "COLUMNS",
+    "LINES",
+):  # readline leaves the terminal's size to the workers: no test has a terminal
+    os.environ.pop(size, None)
 
 LAST = ("e2e", "cli", "docs")
 """Folders whose tests start processes and browsers."""

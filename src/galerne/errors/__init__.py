@@ -59,6 +59,33 @@ a meter that cannot read yields ``method="modelled"``. No text of a prompt ever 
 ids only.
 """
 
+# From the ground up, as the tree above is drawn.
+# isort: off
+from galerne.errors.catalog import CatalogError, InvalidFact, UnknownId
+from galerne.errors.storage import DataFolderBusy, StorageError, StoreUnreachable
+from galerne.errors.perf import DoesNotFit, PerfError
+from galerne.errors.machine import MachineError, MeterUnavailable
+from galerne.errors.grid import GridError, NoSignal
+from galerne.errors.models import InvalidModelFile, ModelError, ModelFileMissing
+from galerne.errors.engines import (
+    AbilityMissing,
+    ContextTooLong,
+    EngineCrashed,
+    EngineError,
+    EngineMissing,
+    EngineRefused,
+    Overloaded,
+)
+from galerne.errors.ledger import (
+    EntryConflict,
+    KeyNameTaken,
+    LedgerBroken,
+    LedgerError,
+    LedgerNotEmpty,
+    UnknownKey,
+    UnknownReceipt,
+)
+from galerne.errors.fleet import FleetError, NoNode
 from galerne.errors.api import (
     ApiError,
     Forbidden,
@@ -74,35 +101,11 @@ from galerne.errors.api import (
     UnknownModel,
     UnknownRoute,
 )
-from galerne.errors.catalog import CatalogError, InvalidFact, UnknownId
-from galerne.errors.chat import AnswerRefused, ChatError, UnknownConversation
-from galerne.errors.cli import InvalidSetting, SettingError
-from galerne.errors.engines import (
-    AbilityMissing,
-    ContextTooLong,
-    EngineCrashed,
-    EngineError,
-    EngineMissing,
-    EngineRefused,
-    Overloaded,
-)
-from galerne.errors.fleet import FleetError, NoNode
-from galerne.errors.grid import GridError, NoSignal
-from galerne.errors.ledger import (
-    EntryConflict,
-    KeyNameTaken,
-    LedgerBroken,
-    LedgerError,
-    LedgerNotEmpty,
-    UnknownKey,
-    UnknownReceipt,
-)
-from galerne.errors.machine import MachineError, MeterUnavailable
-from galerne.errors.models import InvalidModelFile, ModelError, ModelFileMissing
-from galerne.errors.perf import DoesNotFit, PerfError
-from galerne.errors.root import GalerneError, failure, leaves
 from galerne.errors.site import Infeasible, InvalidScenario, SiteError
-from galerne.errors.storage import DataFolderBusy, StorageError, StoreUnreachable
+from galerne.errors.cli import InvalidSetting, SettingError
+from galerne.errors.chat import AnswerRefused, ChatError, UnknownConversation
+from galerne.errors.root import GalerneError, failure, leaves
+# isort: on
 
 __all__ = [
     "AbilityMissing",
