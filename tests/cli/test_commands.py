@@ -55,6 +55,20 @@ def test_list_has_the_built_in_model_and_says_what_is_damaged(here, home):
     assert "broken.gguf" in document["problems"][0]
 
 
+def test_doctor_says_which_meter_is_used_and_what_is_missing(home, tmp_path):
+    document = galerne("doctor", "--json", home=home).document()["meter"]
+    assert document["rung"] in {"component", "modelled"}
+    assert document["rungs"][0] == {"name": "wall", "covers": "", "missing": "no_wall_meter", "detail": ""}
+    plug = tmp_path / "plug.toml"
+    plug.write_text('[wall]\nkind = "command"\ncommand = ["echo", "42"]\ntimeout_s = 60\n')
+    shown = galerne("doctor", home=home, GALERNE_METER=str(plug))
+    assert "measured at the wall (wall)" in shown.output
+    plug.write_text("[wall]\n")
+    refused = galerne("doctor", home=home, GALERNE_METER=str(plug))
+    assert refused.exit_code == 2
+    assert "GALERNE_METER" in refused.errors
+
+
 def test_doctor_finds_the_engine_and_the_machine(home):
     document = galerne("doctor", "--json", home=home).document()
     assert "llama.cpp" in document["engine"]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,11 +18,16 @@ from galerne.machine.meter import (
     METHODS,
     Meter,
     ModelledMeter,
+    NvidiaMeter,
     RaplMeter,
     ReplayMeter,
+    WallDescription,
+    WallMeter,
     window_between,
 )
+from galerne.units import KWH_J
 from tests.machine.machines import RANGE_J, FakePowercap
+from tests.machine.nvml import PlayedNvml
 
 IDLE_W = 4.0
 
@@ -97,7 +103,45 @@ def replay_life(story: list[Step]) -> Iterator[tuple[Meter, ManualClock, Iterato
     yield ReplayMeter("\n".join(rows) + "\n", clock=clock), clock, live()
 
 
-LIVES = {"modelled": modelled_life, "rapl": rapl_life, "replay": replay_life}
+@contextmanager
+def nvidia_life(story: list[Step]) -> Iterator[tuple[Meter, ManualClock, Iterator[None]]]:
+    clock, nvml = ManualClock(), PlayedNvml()
+
+    def live() -> Iterator[None]:
+        for step in story:
+            clock.advance(step.duration_s)
+            nvml.lost = step.energy_j is None
+            nvml.energy_j += step.energy_j or 0.0
+            yield
+
+    yield NvidiaMeter(nvml, clock=clock), clock, live()
+
+
+@contextmanager
+def wall_life(story: list[Step]) -> Iterator[tuple[Meter, ManualClock, Iterator[None]]]:
+    clock, state = ManualClock(), {"total": 12.5, "up": True}
+
+    def reply(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"total": state["total"]}) if state["up"] else httpx.Response(503)
+
+    def live() -> Iterator[None]:
+        for step in story:
+            clock.advance(step.duration_s)
+            state["up"] = step.energy_j is not None
+            state["total"] += (step.energy_j or 0.0) / KWH_J
+            yield
+
+    wall = WallDescription(kind="http", url="http://plug/", pointer="/total", unit="kWh")
+    yield WallMeter(wall, clock=clock, transport=httpx.MockTransport(reply)), clock, live()
+
+
+LIVES = {
+    "modelled": modelled_life,
+    "rapl": rapl_life,
+    "replay": replay_life,
+    "nvidia": nvidia_life,
+    "wall": wall_life,
+}
 WORKING_DAY = [Step(1.0, 12.0), Step(2.5, 300.0), Step(1.0, 45.5), Step(20.0, 100.0)]
 
 

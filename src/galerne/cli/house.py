@@ -14,6 +14,7 @@ from galerne.catalog import Catalog, Machine
 from galerne.chat.client import ApiClient
 from galerne.chat.store import open_conversations
 from galerne.chat.web import create_web
+from galerne.cli.metering import meter_parts
 from galerne.cli.nodes import PoweredNode, local_node, simulated_node
 from galerne.cli.planner import make_planner
 from galerne.cli.settings import Settings, is_loopback
@@ -118,7 +119,15 @@ def _make_meter(foundation: Foundation, powered: PoweredNode, *, simulated: bool
     machine, clock = powered.machine, foundation.clock
     if simulated:
         return ModelledMeter(active_j=powered.active_j, idle_w=machine.idle_w, clock=clock)
-    return choose_meter(clock=clock, active_j=powered.active_j, idle_w=machine.idle_w)
+    return choose_meter(
+        meter_parts(
+            foundation.settings,
+            machine,
+            clock=clock,
+            active_j=powered.active_j,
+            processor_s=powered.node.engine.processor_s,
+        )
+    )
 
 
 def _make_accountant(

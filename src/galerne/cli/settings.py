@@ -28,6 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_PLACE": "Name of the place this machine stands in (default: home).",
     "GALERNE_PUE_RATIO": "Power usage effectiveness of that place (default: 1, nothing added at home).",
     "GALERNE_WATER_L_PER_KWH": "Water evaporated on site per kWh of IT energy (default: 0 at home).",
+    "GALERNE_METER": "auto, modelled, or a TOML file that describes a wall meter (default: auto).",
     "GALERNE_HOST": "Address the daemon listens on (default: 127.0.0.1).",
     "GALERNE_PORT": "Port the daemon listens on (default: 4747).",
     "GALERNE_HOSTS": "Names, separated by commas, by which others call this machine (default: none).",
@@ -49,6 +50,7 @@ class Settings:
     Attributes:
         price_eur_per_kwh: None for the zone's own.
         place_source: source key of the place's factors: the user's word, or that nothing is added at home.
+        meter: ``auto``, ``modelled``, or the path of a wall meter's description.
     """
 
     home: Path
@@ -62,6 +64,7 @@ class Settings:
     pue_ratio: float
     onsite_water_l_per_kwh: float
     place_source: str
+    meter: str
     host: str
     port: int
     host_names: tuple[str, ...]
@@ -129,6 +132,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         pue_ratio=_number(environ, "GALERNE_PUE_RATIO", 1.0, least=1.0) or 1.0,
         onsite_water_l_per_kwh=_number(environ, "GALERNE_WATER_L_PER_KWH", 0.0, least=0.0) or 0.0,
         place_source="user-place" if own_place else "galerne-home",
+        meter=environ.get("GALERNE_METER") or "auto",
         host=environ.get("GALERNE_HOST") or "127.0.0.1",
         port=_whole(environ, "GALERNE_PORT", DEFAULT_PORT, least=0, most=65535),
         host_names=_names(environ, "GALERNE_HOSTS"),

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 
 from galerne.cli.house import lay_foundation
+from galerne.cli.metering import survey
 from galerne.cli.screen import machine_table, make_console, print_json
 from galerne.cli.settings import Settings, read_settings
 from galerne.clock import SystemClock
 from galerne.language import phrases
 from galerne.machine import MachineReport, describe
+from galerne.machine.meter import Rung
 from galerne.models import library
 from galerne.storage import read_daemon
 
 ENGINE_PACKAGE = "xllamacpp"
+SAID_HERE = ("no_wall_meter", "wall_meter_fails", "no_nvidia")
+"""What rungs lack, beyond the sensors that the report of the machine speaks of."""
 
 
 def doctor(*, as_json: bool) -> None:
@@ -23,8 +28,11 @@ def doctor(*, as_json: bool) -> None:
     settings = read_settings(os.environ)
     foundation = lay_foundation(settings, clock=SystemClock())
     report = describe(foundation.machine())
+    rungs = survey(settings, foundation.machine(), clock=foundation.clock)
     if as_json:
-        print_json({**asdict(report), "engine": _engine(settings), "home": str(settings.home)})
+        meter = {"rung": _in_use(rungs).name, "rungs": [asdict(rung) for rung in rungs]}
+        engine, folder = _engine(settings), str(settings.home)
+        print_json({**asdict(report), "meter": meter, "engine": engine, "home": folder})
         return
     console = make_console()
     words = phrases("galerne.cli", settings.language)
@@ -32,6 +40,9 @@ def doctor(*, as_json: bool) -> None:
     lines = {
         words["doctor_engine"]: _engine(settings),
         words["doctor_sensors"]: _sensors(report, settings),
+        words["doctor_meter"]: words["doctor_rung"].format(
+            rung=words[f"rung_{_in_use(rungs).name}"], covers=_in_use(rungs).covers
+        ),
         words["doctor_home"]: str(settings.home),
         words["doctor_daemon"]: _daemon(settings),
     }
@@ -41,8 +52,17 @@ def doctor(*, as_json: bool) -> None:
     problems = [str(problem) for problem in library(settings.models_folder).problems]
     advice = [phrases("galerne.machine", settings.language)[key] for key in report.advice]
     console.print(f"\n{words['doctor_title']}", style="bold")
+    advice += [_lack(rung, settings) for rung in rungs if rung.missing in SAID_HERE]
     for line in [*problems, *advice] or [words["doctor_all_well"]]:
         console.print(f"  - {line}", markup=False)
+
+
+def _in_use(rungs: Sequence[Rung]) -> Rung:
+    return next(rung for rung in rungs if rung.holds)
+
+
+def _lack(rung: Rung, settings: Settings) -> str:
+    return phrases("galerne.machine", settings.language)[rung.missing].format(detail=rung.detail)
 
 
 def _engine(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from galerne.clock import Clock
 from galerne.errors import MeterUnavailable
+from galerne.machine.meter.counter import EnergyCounter
 from galerne.machine.meter.records import MeterReading
 from galerne.units import MICROJOULES_PER_J
 
@@ -85,37 +86,6 @@ def _zone(folder: Path, domain: str, default_limit_w: float) -> RaplZone:
     )
 
 
-@dataclass(slots=True)
-class _Counter:
-    """The monotone counter kept over one zone's raw one."""
-
-    zone: RaplZone
-    raw_j: float | None
-    accounted_s: float
-    counter_j: float = 0.0
-    gap_s: float = 0.0
-
-    def advance(self, raw_j: float | None, now_s: float, stuck_after_s: float) -> None:
-        elapsed_s = now_s - self.accounted_s
-        if raw_j is None or self.raw_j is None:
-            self._miss(raw_j, now_s)
-        elif raw_j == self.raw_j:
-            if elapsed_s > stuck_after_s:
-                self._miss(raw_j, now_s)
-        else:
-            grown_j = raw_j - self.raw_j if raw_j > self.raw_j else raw_j - self.raw_j + self.zone.range_j
-            possible_j = self.zone.limit_w * (elapsed_s + COUNTER_PERIOD_S)
-            if grown_j > possible_j or possible_j >= self.zone.range_j:
-                self._miss(raw_j, now_s)
-                return
-            self.counter_j += grown_j
-            self.raw_j, self.accounted_s = raw_j, now_s
-
-    def _miss(self, raw_j: float | None, now_s: float) -> None:
-        self.gap_s += now_s - self.accounted_s
-        self.raw_j, self.accounted_s = raw_j, now_s
-
-
 class RaplMeter:
     """Processor packages and their memory, measured.
 
@@ -144,31 +114,40 @@ class RaplMeter:
                 meter=self.name, why="its counters may be read by the administrator only", how_to_grant=GRANT
             )
         self._clock = clock
-        self._stuck_after_s = stuck_after_s
         now_s = clock.monotonic_s()
-        self._counters = [_Counter(zone=zone, raw_j=_read_raw_j(zone), accounted_s=now_s) for zone in zones]
+        self._counters = {
+            zone: EnergyCounter(
+                now_s=now_s,
+                raw_j=_read_raw_j(zone),
+                limit_w=zone.limit_w,
+                range_j=zone.range_j,
+                period_s=COUNTER_PERIOD_S,
+                stuck_after_s=stuck_after_s,
+            )
+            for zone in zones
+        }
 
     @property
     def covers(self) -> str:
         """``package``, ``package+dram`` or ``psys``."""
-        kinds = {counter.zone.domain.split("-")[0] for counter in self._counters}
+        kinds = {zone.domain.split("-")[0] for zone in self._counters}
         return "+".join(sorted(kinds, reverse=True))
 
     def read(self) -> tuple[MeterReading, ...]:
         """Every zone's counter."""
         now_s, now_at = self._clock.monotonic_s(), self._clock.now_at()
-        for counter in self._counters:
-            counter.advance(_read_raw_j(counter.zone), now_s, self._stuck_after_s)
+        for zone, counter in self._counters.items():
+            counter.advance(_read_raw_j(zone), now_s)
         return tuple(
             MeterReading(
                 at=now_at,
-                domain=counter.zone.domain,
+                domain=zone.domain,
                 counter_j=counter.counter_j,
                 method=self.method,
                 gap_s=counter.gap_s,
                 part="host",
             )
-            for counter in self._counters
+            for zone, counter in self._counters.items()
         )
 
     def close(self) -> None:
