@@ -16,6 +16,7 @@ PRACTICE = CoolingPractice(
     fan_turndown_ratio=0.3,
     air_rise_k=12.0,
     chiller_slope_per_k=0.025,
+    chiller_lift_k=15.0,
     cycles_of_concentration=5.0,
     vaporisation_j_per_l=2.45e6,
 )

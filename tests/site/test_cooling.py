@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galerne.catalog import default_catalog
-from galerne.site.cooling import cooling_load
+from galerne.site.cooling import chiller_cop, cooling_load
 from tests.site.factories import PRACTICE, steady_weather
 
 PLANTS = sorted(default_catalog().cooling_plants.rows)
@@ -71,3 +71,19 @@ def test_an_array_of_plants_gives_what_each_gives():
     many = cooling_load(dataclasses.replace(plant, fan_ratio=fans[:, None]), 7e5, **arguments)
     ones = [cooling_load(dataclasses.replace(plant, fan_ratio=f), 7e5, **arguments) for f in fans]
     np.testing.assert_allclose(many.cooling_w, np.stack([one.cooling_w for one in ones]))
+
+
+def test_a_tower_drinks_in_any_weather():
+    assert load_at("cooling-tower", 0).water_l_per_s.min() > 0
+
+
+def test_outside_air_moves_as_fast_as_the_machines_ask_however_cold_it_is():
+    frost, cool = load_at("air-adiabatic", -10), load_at("air-adiabatic", 15)
+    assert frost.cooling_w.max() == pytest.approx(cool.cooling_w.max())
+
+
+def test_a_chiller_lifts_heat_more_easily_when_it_is_cooler_outside():
+    plant = default_catalog().cooling_plants["chilled-water"]
+    at_c = [float(chiller_cop(plant, outside_c, lift_k=15.0)) for outside_c in (25.0, 35.0, 45.0)]
+    assert at_c[0] > at_c[1] > at_c[2]
+    assert at_c[1] == pytest.approx(plant.chiller_cop)

@@ -230,6 +230,10 @@ class CoolingPlant:
         air_side_ratio: share of the heat that stays in room air, cooled apart.
         air_side_cop: heat moved per unit of power on that air side.
         chiller_cop: coefficient of performance of mechanical cooling at 35 C outside; 0 where there is none.
+        evaporated_ratio: share of the heat that towers give away as vapour in any weather; 0 where water only
+            wets the air that needs it.
+        mixing_flow_ratio: air flow that the machines themselves ask for at full load, over full flow, however cold
+            it is; 0 where coolers outside turn as slowly as the weather allows.
     """
 
     id: str
@@ -243,6 +247,8 @@ class CoolingPlant:
     air_side_cop: float
     chiller_cop: float
     sources: Mapping[str, str]
+    evaporated_ratio: float = 0.0
+    mixing_flow_ratio: float = 0.0
     spread: Mapping[str, Spread] = field(default_factory=dict)
 
 

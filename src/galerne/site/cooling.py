@@ -18,7 +18,7 @@ from galerne.units import Numeric
 CHILLER_RATED_C = 35.0
 AIR_SIDE_RATED_C = 20.0
 """Outside temperatures at which the catalogue's two coefficients of performance hold."""
-_COP_LIMITS = (0.4, 2.0)  # how far the straight line of the COP may leave its rated value
+_COP_LIMITS = (0.4, 2.0)  # how far a COP may leave its rated value
 _SMALLEST_K = 0.1  # below this difference nothing flows
 
 
@@ -29,7 +29,8 @@ class CoolingPractice:
     Attributes:
         fan_turndown_ratio: lowest air flow, over full flow.
         air_rise_k: warming of the air through a cooler at full flow.
-        chiller_slope_per_k: fall of a chiller's COP per kelvin, over its rated COP.
+        chiller_slope_per_k: fall of the air side's COP per kelvin, over its rated COP.
+        chiller_lift_k: what condenser and evaporator add to the lift of a chiller.
         cycles_of_concentration: how often water is used before it is drained; a count.
         vaporisation_j_per_l: heat that a litre takes away.
     """
@@ -37,6 +38,7 @@ class CoolingPractice:
     fan_turndown_ratio: Numeric
     air_rise_k: Numeric
     chiller_slope_per_k: Numeric
+    chiller_lift_k: Numeric
     cycles_of_concentration: Numeric
     vaporisation_j_per_l: Numeric
 
@@ -61,12 +63,13 @@ def fan_flow_ratio(
 ) -> Numeric:
     """Air flow that carries the heat, over full flow.
 
-        flow = load · approach / (supply − outside), between turn-down and 1
+        flow = load · max(approach / (supply − outside), mixing), between turn-down and 1
 
     Sources: galerne-cooling-estimate
     """
     gap_k = np.maximum(plant.supply_c - outside_c, _SMALLEST_K)
-    return np.clip(load_ratio * plant.approach_k / gap_k, turndown_ratio, 1.0)
+    per_load = np.maximum(plant.approach_k / gap_k, plant.mixing_flow_ratio)
+    return np.clip(load_ratio * per_load, turndown_ratio, 1.0)
 
 
 def intake_c(plant: CoolingPlant, weather: Weather, *, load_ratio: Numeric) -> Numeric:
@@ -92,6 +95,18 @@ def cop_ratio(outside_c: Numeric, *, rated_c: float, slope_per_k: Numeric) -> Nu
     return np.clip(1.0 - slope_per_k * (outside_c - rated_c), *_COP_LIMITS)
 
 
+def chiller_cop(plant: CoolingPlant, sink_c: Numeric, *, lift_k: Numeric) -> Numeric:
+    """Coefficient of performance of a plant's chillers against the temperature that takes their heat.
+
+        COP / COP_rated = (35 − supply + lift) / (sink − supply + lift): a constant share of Carnot's
+
+    Sources: galerne-chiller-estimate
+    """
+    rated_k = CHILLER_RATED_C - plant.supply_c + lift_k
+    sink_k = np.maximum(sink_c - plant.supply_c + lift_k, _SMALLEST_K)
+    return plant.chiller_cop * np.clip(rated_k / sink_k, *_COP_LIMITS)
+
+
 def cooling_load(
     plant: CoolingPlant,
     heat_w: Numeric,
@@ -104,8 +119,8 @@ def cooling_load(
     """Power and water that a plant takes to carry a heat load.
 
         fans = f · Q_rated · flow³,  free = Q_rated · (supply − intake) / approach
-        chiller = rest / COP(T),  air side = share · Q / COP_air(T)
-        water = Q_air · (T_db − intake) / rise / L · C / (C − 1)
+        chiller = rest / COP(sink),  air side = share · Q / COP_air(T)
+        water = Q_air · (T_db − intake) / rise / L · C / (C − 1);  of towers: share · Q / L · C / (C − 1)
 
     Args:
         plant: the way to cool.
@@ -115,7 +130,8 @@ def cooling_load(
         practice: figures common to all plants.
         reused_w: heat that leaves warm, through a heat network instead of the coolers.
 
-    Sources: dc-rl-cooling, galerne-cooling-estimate, water-vaporisation
+    Sources: dc-rl-cooling, galerne-cooling-estimate, galerne-chiller-estimate, galerne-tower-estimate,
+        water-vaporisation
     """
     liquid_w = heat_w * (1.0 - plant.air_side_ratio) - reused_w
     rated_w = rated_heat_w * (1.0 - plant.air_side_ratio)
@@ -128,16 +144,22 @@ def cooling_load(
     free_w = np.minimum(liquid_w, rated_w / plant.approach_k * np.maximum(plant.supply_c - air_c, 0.0))
     rest_w = liquid_w - free_w
     cooling_w = plant.fan_ratio * rated_w * (flow_ratio * flow_ratio * flow_ratio) + plant.pump_ratio * heat_w
-    slope_per_k = practice.chiller_slope_per_k
     if not _is_zero(plant.air_side_ratio):
-        air_cop = cop_ratio(weather.dry_bulb_c, rated_c=AIR_SIDE_RATED_C, slope_per_k=slope_per_k)
+        air_cop = cop_ratio(
+            weather.dry_bulb_c, rated_c=AIR_SIDE_RATED_C, slope_per_k=practice.chiller_slope_per_k
+        )
         cooling_w = cooling_w + heat_w * (plant.air_side_ratio / plant.air_side_cop) / air_cop
     if has_chiller:
-        chiller_cop = cop_ratio(weather.dry_bulb_c, rated_c=CHILLER_RATED_C, slope_per_k=slope_per_k)
-        cooling_w = cooling_w + rest_w / (plant.chiller_cop * chiller_cop)
+        # towers cool the condensers too; elsewhere they stand in the dry air
+        sink_c = weather.dry_bulb_c if _is_zero(plant.evaporated_ratio) else weather.wet_bulb_c
+        cooling_w = cooling_w + rest_w / chiller_cop(plant, sink_c, lift_k=practice.chiller_lift_k)
     water_l_per_s: Numeric = 0.0
     if not is_dry:
-        wetted_w = rated_w * flow_ratio * (weather.dry_bulb_c - air_c) / practice.air_rise_k
+        wetted_w = (
+            rated_w * flow_ratio * (weather.dry_bulb_c - air_c) / practice.air_rise_k
+            if _is_zero(plant.evaporated_ratio)
+            else plant.evaporated_ratio * liquid_w
+        )
         drained = practice.cycles_of_concentration / (practice.cycles_of_concentration - 1.0)
         water_l_per_s = wetted_w * (drained / practice.vaporisation_j_per_l)
     return CoolingLoad(

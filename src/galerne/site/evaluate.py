@@ -145,6 +145,7 @@ def _plant(parts: Parts, scenario: Scenario, world: World) -> Plant:
             fan_turndown_ratio=_fact(parts, world, "fan-turndown-ratio"),
             air_rise_k=_fact(parts, world, "cooler-air-rise"),
             chiller_slope_per_k=_fact(parts, world, "chiller-cop-slope"),
+            chiller_lift_k=_fact(parts, world, "chiller-lift"),
             cycles_of_concentration=_fact(parts, world, "cycles-of-concentration"),
             vaporisation_j_per_l=_fact(parts, world, "vaporisation-heat"),
         ),

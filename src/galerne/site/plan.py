@@ -39,6 +39,7 @@ FACTS_USED = (
     "site-auxiliary-ratio",
     "fan-turndown-ratio",
     "chiller-cop-slope",
+    "chiller-lift",
     "cooler-air-rise",
     "cycles-of-concentration",
     "vaporisation-heat",
@@ -239,7 +240,10 @@ def _source_groups(parts: Parts) -> dict[str, tuple[str, ...]]:
         ),
         "overheads": fact_keys("network-storage-ratio", "site-auxiliary-ratio"),
         "power": tuple(k for stage in parts.stages for k in stage.sources.values()),
-        "cooling": (*parts.cooling.sources.values(), *fact_keys("fan-turndown-ratio", "chiller-cop-slope")),
+        "cooling": (
+            *parts.cooling.sources.values(),
+            *fact_keys("fan-turndown-ratio", "chiller-cop-slope", "chiller-lift"),
+        ),
         "climate": (parts.weather.source,),
         "perf": (
             *plan.calibration.sources.values(),

@@ -9,8 +9,13 @@ from galerne.errors import InvalidFact
 from galerne.perf.cases import Case, Outcome, read_cases
 from galerne.perf.checks import EVALUATORS as STEP_EVALUATORS
 from galerne.perf.checks import Evaluator, parameter_cases
+from galerne.site.public_sites import site_pue_ratio, site_water_l_per_kwh
 
-EVALUATORS: Mapping[str, Evaluator] = STEP_EVALUATORS
+EVALUATORS: Mapping[str, Evaluator] = {
+    **STEP_EVALUATORS,
+    "site_pue_ratio": site_pue_ratio,
+    "site_water_l_per_kwh": site_water_l_per_kwh,
+}
 """What answers each question."""
 
 

@@ -34,6 +34,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     return {
         **asdict(outcome.case),
         "ours": outcome.ours,
+        "difference": outcome.ours - outcome.case.expected,
         "ratio": outcome.ratio,
         "verdict": outcome.verdict,
         "method": "modelled",
