@@ -232,8 +232,8 @@ class CoolingPlant:
         chiller_cop: coefficient of performance of mechanical cooling at 35 C outside; 0 where there is none.
         evaporated_ratio: share of the heat that towers give away as vapour in any weather; 0 where water only
             wets the air that needs it.
-        mixing_flow_ratio: air flow that the machines themselves ask for at full load, over full flow, however cold
-            it is; 0 where coolers outside turn as slowly as the weather allows.
+        mixing_flow_ratio: air flow that the machines themselves ask for at full load, over full flow, however
+            cold it is; 0 where coolers outside turn as slowly as the weather allows.
     """
 
     id: str

@@ -1,8 +1,9 @@
-"""What answers how much a site whose design is public takes over its IT: its climate, chain and plant alone."""
+"""What answers how much a site whose design is public takes over its IT, from climate and plant alone."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from galerne.catalog import Catalog, CoolingPlant
 from galerne.perf.checks import Inputs
@@ -52,7 +53,7 @@ def _year(catalog: Catalog, inputs: Inputs) -> FacilityYear:
 
 def _cooling(catalog: Catalog, inputs: Inputs) -> CoolingPlant:
     """The kind of plant, with what is published of this one instead of the kind's."""
-    published = {
+    published: dict[str, Any] = {
         field: float(inputs[field])
         for field in ("supply_c", "adiabatic_ratio", "chiller_cop")
         if field in inputs
