@@ -85,6 +85,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "does_not_fit": _asked(422),
         "meter_unavailable": _ours(500),
         "no_signal": _asked(422),
+        "invalid_tariff": _asked(422),
         "model_file_missing": _asked(404, code="model_not_found"),
         "invalid_model_file": _ours(500),
         "engine_missing": _ours(500),

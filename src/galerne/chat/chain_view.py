@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from galerne.chat.figures import Quantity, decimal, quantity, rate
-from galerne.chat.receipt_view import PACKAGE, Source, place_name, sources_of, total_water_l
+from galerne.chat.receipt_view import PACKAGE, Source, period_of, place_name, sources_of, total_water_l
 from galerne.language import Language, phrases
 
 STATIONS = ("grid", "place", "machine", "engine", "answer")
@@ -126,6 +126,7 @@ class _Writer:
         rows = [
             ("g_per_kwh", "g_per_kwh", "g/kWh"),
             ("direct_g_per_kwh", "direct_g_per_kwh", "g/kWh"),
+            ("market_g_per_kwh", "market_g_per_kwh", "g/kWh"),
             ("eur_per_kwh", "eur_per_kwh", "€/kWh"),
             ("l_per_kwh", "l_per_kwh", "L/kWh"),
         ]
@@ -134,7 +135,8 @@ class _Writer:
             for field, label, unit in rows
             if grid.get(field) is not None
         )
-        year = f" · {grid['year']}" if grid.get("year") else ""
+        period = period_of(grid, language=self.language)
+        year = f" · {period}" if period else ""
         return self._station("grid", f"{grid.get('zone_name') or grid['zone']}{year}", figures)
 
     def place(self) -> Station:

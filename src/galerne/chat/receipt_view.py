@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from galerne.chat.figures import Quantity, decimal, duration, quantity, rate
@@ -162,14 +163,25 @@ class _Writer:
             "co2",
             self._amount(total_co2_g(self.receipt), "g"),
             text_key="co2_text" if embodied_g is not None else "co2_text_short",
-            sources=self._sources("g_per_kwh", "embodied_g"),
+            sources=self._sources("g_per_kwh", "embodied_g", "direct_g_per_kwh", "market_g_per_kwh"),
+            beside=self._beside(),
             facility=self._facility(),
             intensity=self._rate(grid["g_per_kwh"], "g/kWh"),
             zone=grid["zone"],
-            year=grid.get("year", ""),
+            year=period_of(grid, language=self.language),
             basis=say.get(str(grid.get("basis")), str(grid.get("basis", ""))),
             use=self._amount(grams["use"], "g"),
             embodied=self._amount(embodied_g or 0.0, "g"),
+        )
+
+    def _beside(self) -> str:
+        """The same electricity counted otherwise: said, and never added."""
+        say = phrases(PACKAGE, self.language)
+        grams = self.receipt.get("co2e_beside_g") or {}
+        return "".join(
+            say[f"beside_{name}"].format(amount=self._amount(grams[name], "g"))
+            for name in ("direct", "market")
+            if grams.get(name) is not None
         )
 
     def water(self) -> Explanation:
@@ -212,7 +224,7 @@ class _Writer:
         **facts: Any,
     ) -> Explanation:
         say = phrases(PACKAGE, self.language)
-        text = say[text_key or f"{key}_text"].format(**facts)
+        text = say[text_key or f"{key}_text"].format(**facts) + facts.get("beside", "")
         return Explanation(key=key, label=say[key], amount=amount, text=text, sources=sources)
 
     def _amount(self, value: float, unit: str) -> str:
@@ -226,6 +238,17 @@ class _Writer:
 
     def _sources(self, *fields: str) -> tuple[Source, ...]:
         return sources_of(self.receipt, *fields)
+
+
+def period_of(grid: Mapping[str, Any], *, language: Language) -> str:
+    """What time a grid figure holds for: a year, the same month and hour of one, or an instant (UTC)."""
+    words = phrases(PACKAGE, language)
+    as_of_at = grid.get("as_of_at")
+    if as_of_at is not None:
+        instant = datetime.fromtimestamp(float(as_of_at), tz=UTC)
+        return words["period_live"].format(day=f"{instant:%Y-%m-%d}", time=f"{instant:%H:%M}")
+    key = "period_profile" if grid.get("kind") == "profile" else "period_annual"
+    return words[key].format(year=grid.get("year", "")).strip()
 
 
 def place_name(name: str, *, language: Language) -> str:

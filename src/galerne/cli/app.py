@@ -133,6 +133,22 @@ def chain(
     go(once=once, as_json=json_output)
 
 
+@app.command()
+def grid(
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask the live source that GALERNE_GRID names, now.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """What a kilowatt-hour carries here now: grams, litres, euros, each with its kind and source.
+
+    Without GALERNE_GRID these are packaged figures, and nothing leaves this machine.
+    """
+    from galerne.cli.commands.grid import grid as go
+
+    go(refresh=refresh, as_json=json_output)
+
+
 @app.command(name="list")
 def list_models(json_output: Json = False) -> None:
     """The models on this machine."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
 
@@ -14,6 +14,7 @@ from galerne.catalog import Catalog, Machine
 from galerne.chat.client import ApiClient
 from galerne.chat.store import open_conversations
 from galerne.chat.web import create_web
+from galerne.cli.electricity import open_electricity, packaged_electricity
 from galerne.cli.metering import meter_parts
 from galerne.cli.nodes import PoweredNode, local_node, simulated_node
 from galerne.cli.planner import make_planner
@@ -22,7 +23,7 @@ from galerne.clock import Clock
 from galerne.energy import FacilityFactors
 from galerne.errors import InvalidRequest
 from galerne.fleet import Admission, ChainObserver, Gateway, Router, Surroundings, Throughput
-from galerne.grid import GridSignal, annual_signal, direct_profile_g_per_kwh
+from galerne.grid import Electricity, GridSignal
 from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
 from galerne.machine.host import free_memory_bytes
 from galerne.machine.meter import Meter, ModelledMeter, ProcessorClock, choose_meter
@@ -34,11 +35,16 @@ from galerne.storage import sqlite_url
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Foundation:
-    """What every command may need, without a daemon: the settings, the facts and this machine."""
+    """What every command may need, without a daemon: the settings, the facts and this machine.
+
+    Attributes:
+        electricity: what a daemon keeps up to date; None for packaged figures.
+    """
 
     settings: Settings
     catalog: Catalog
     clock: Clock
+    electricity: Electricity | None = None
 
     def machine(self) -> Machine:
         """This computer; measured once, then remembered."""
@@ -46,12 +52,7 @@ class Foundation:
 
     def grid(self) -> GridSignal:
         """The electricity of this machine's zone, now."""
-        return annual_signal(
-            self.catalog,
-            self.settings.zone,
-            self.clock.now_at(),
-            eur_per_kwh=self.settings.price_eur_per_kwh,
-        )
+        return (self.electricity or packaged_electricity(self.settings, self.catalog, self.clock)).now()
 
     def facility(self) -> FacilityFactors:
         """What the place adds."""
@@ -83,9 +84,11 @@ async def open_house(
         GalerneError: whatever does not open or start.
     """
     settings, clock = foundation.settings, foundation.clock
-    foundation.grid()  # an unknown zone is said now, not at the first answer
-    powered = _make_node(foundation, simulate=simulate)
     with contextlib.ExitStack() as stack:
+        # An unknown zone is said now, not at the first answer.
+        electricity = stack.enter_context(open_electricity(settings, foundation.catalog, clock))
+        foundation = replace(foundation, electricity=electricity)
+        powered = _make_node(foundation, simulate=simulate)
         # What was only simulated is never on the same books as what was used.
         ledger = Ledger.open(settings.ledger_url if simulate is None else settings.simulated_ledger_url)
         stack.callback(ledger.close)
@@ -170,6 +173,10 @@ def _freeze_factors(foundation: Foundation, machine: Machine, interval_ratio: tu
             kind=grid.kind,
             year=grid.year,
             sources=grid.sources,
+            as_of_at=grid.as_of_at,
+            direct_g_per_kwh=grid.direct_g_per_kwh,
+            market_g_per_kwh=grid.market_g_per_kwh,
+            price_kind=grid.price_kind,
         ),
         machine=MachineFactors(
             embodied_g=machine.embodied_g,
@@ -197,7 +204,7 @@ def _make_gateway(
         place=settings.place,
         facility=foundation.facility(),
         grid=foundation.grid,
-        direct_g_per_kwh=lambda: direct_profile_g_per_kwh(foundation.grid().zone, clock.now_at()),
+        direct_g_per_kwh=lambda: foundation.grid().direct_g_per_kwh,
     )
     return Gateway(
         nodes=[powered.node],

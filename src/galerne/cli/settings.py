@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,12 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_MODEL": "Model to serve when none is named (default: galerne-mini).",
     "GALERNE_ZONE": "Grid zone of this machine (default: FR). It is never guessed.",
     "GALERNE_PRICE_EUR_PER_KWH": "What you pay for electricity (default: the zone's industrial price).",
+    "GALERNE_TARIFF": "File of your electricity tariff: fixed, time-of-use or day-ahead.",
+    "GALERNE_GRID": "annual or profile; or live, odre, uk, entsoe, electricity-maps (default: annual).",
+    "GALERNE_ENTSOE_KEY": "Your key of the ENTSO-E platform, for its generation and day-ahead prices.",
+    "GALERNE_ELECTRICITY_MAPS_KEY": "Your key of Electricity Maps.",
+    "GALERNE_MARKET_G_PER_KWH": "Emission factor of your contract: beside the place's, never instead.",
+    "GALERNE_MARKET_SOURCE": "What proves that factor, in your words (default: user-contract).",
     "GALERNE_PLACE": "Name of the place this machine stands in (default: home).",
     "GALERNE_PUE_RATIO": "Power usage effectiveness of that place (default: 1, nothing added at home).",
     "GALERNE_WATER_L_PER_KWH": "Water evaporated on site per kWh of IT energy (default: 0 at home).",
@@ -40,6 +46,8 @@ SETTINGS: Mapping[str, str] = {
 
 DEFAULT_PORT = 4747
 DEFAULT_ZONE = "FR"
+GRID_SOURCES = ("annual", "profile", "live", "odre", "uk", "entsoe", "electricity-maps")
+"""Packaged figures first; the others ask over the network, and only because they were named."""
 MAX_DEFAULT_CONTEXT_TOKENS = 8192
 
 
@@ -49,6 +57,7 @@ class Settings:
 
     Attributes:
         price_eur_per_kwh: None for the zone's own.
+        grid_source: packaged figures, or the live source that the user named.
         place_source: source key of the place's factors: the user's word, or that nothing is added at home.
         meter: ``auto``, ``modelled``, or the path of a wall meter's description.
     """
@@ -60,6 +69,12 @@ class Settings:
     model_id: str
     zone: str
     price_eur_per_kwh: float | None
+    tariff: Path | None
+    grid_source: str
+    entsoe_key: str | None
+    electricity_maps_key: str | None
+    market_g_per_kwh: float | None
+    market_source: str
     place: str
     pue_ratio: float
     onsite_water_l_per_kwh: float
@@ -128,6 +143,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         model_id=environ.get("GALERNE_MODEL") or "galerne-mini",
         zone=environ.get("GALERNE_ZONE") or DEFAULT_ZONE,
         price_eur_per_kwh=_number(environ, "GALERNE_PRICE_EUR_PER_KWH", None, least=0.0),
+        tariff=_file(environ, "GALERNE_TARIFF"),
+        grid_source=_choice(environ, "GALERNE_GRID", GRID_SOURCES),
+        entsoe_key=environ.get("GALERNE_ENTSOE_KEY") or None,
+        electricity_maps_key=environ.get("GALERNE_ELECTRICITY_MAPS_KEY") or None,
+        market_g_per_kwh=_number(environ, "GALERNE_MARKET_G_PER_KWH", None, least=0.0),
+        market_source=environ.get("GALERNE_MARKET_SOURCE") or "user-contract",
         place=environ.get("GALERNE_PLACE") or "home",
         pue_ratio=_number(environ, "GALERNE_PUE_RATIO", 1.0, least=1.0) or 1.0,
         onsite_water_l_per_kwh=_number(environ, "GALERNE_WATER_L_PER_KWH", 0.0, least=0.0) or 0.0,
@@ -154,6 +175,23 @@ def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     if not path.is_dir():
         raise InvalidSetting(name=name, problem=f"there is no folder {path}")
     return path
+
+
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    path = Path(text).expanduser().absolute()
+    if not path.is_file():
+        raise InvalidSetting(name=name, problem=f"there is no file {path}")
+    return path
+
+
+def _choice(environ: Mapping[str, str], name: str, known: Sequence[str]) -> str:
+    text = environ.get(name) or known[0]
+    if text not in known:
+        raise InvalidSetting(name=name, problem=f"one of {', '.join(known)}, not {text!r}")
+    return text
 
 
 def _number(environ: Mapping[str, str], name: str, default: float | None, *, least: float) -> float | None:

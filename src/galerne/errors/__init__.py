@@ -12,7 +12,8 @@
     ├── MachineError
     │   └── MeterUnavailable           a power meter that cannot be read
     ├── GridError
-    │   └── NoSignal                   no carbon, water or price figure for this zone
+    │   ├── NoSignal                   no carbon, water or price figure for this zone
+    │   └── InvalidTariff              a file of tariffs or prices that cannot be read
     ├── ModelError
     │   ├── ModelFileMissing           the model is known but its file is not on this disk
     │   └── InvalidModelFile           the file is not what it says it is
@@ -65,7 +66,7 @@ from galerne.errors.catalog import CatalogError, InvalidFact, UnknownId
 from galerne.errors.storage import DataFolderBusy, StorageError, StoreUnreachable
 from galerne.errors.perf import DoesNotFit, PerfError
 from galerne.errors.machine import MachineError, MeterUnavailable
-from galerne.errors.grid import GridError, NoSignal
+from galerne.errors.grid import GridError, InvalidTariff, NoSignal
 from galerne.errors.models import InvalidModelFile, ModelError, ModelFileMissing
 from galerne.errors.engines import (
     AbilityMissing,
@@ -133,6 +134,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidScenario",
     "InvalidSetting",
+    "InvalidTariff",
     "KeyNameTaken",
     "LedgerBroken",
     "LedgerError",

@@ -28,6 +28,9 @@ class GridView:
 
     Attributes:
         direct_g_per_kwh: emissions of what burns at this hour, where a profile is known.
+        market_g_per_kwh: of the operator's contract, where there is one.
+        as_of_at: instant that a live figure holds for.
+        missing: the live figure that was asked for and cannot be had, and why; else empty.
     """
 
     zone: str
@@ -41,6 +44,10 @@ class GridView:
     year: int
     method: str
     sources: Mapping[str, str]
+    market_g_per_kwh: float | None = None
+    price_kind: str = "industrial"
+    as_of_at: float | None = None
+    missing: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,6 +177,10 @@ class ChainObserver:
             zone_name=self._around.catalog.zones[signal.zone].name,
             g_per_kwh=signal.g_per_kwh,
             direct_g_per_kwh=self._around.direct_g_per_kwh(),
+            market_g_per_kwh=signal.market_g_per_kwh,
+            price_kind=signal.price_kind,
+            as_of_at=signal.as_of_at,
+            missing=signal.missing,
             l_per_kwh=signal.l_per_kwh,
             eur_per_kwh=signal.eur_per_kwh,
             kind=signal.kind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import csv
 import functools
 import io
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from galerne.catalog import packaged_text
+from galerne.catalog import Catalog, packaged_text
 from galerne.errors import InvalidFact
 
 _TABLES = {"FR": (2025, "fr_direct_month_hour_2025.csv")}
@@ -34,6 +35,13 @@ class DirectProfile:
         """The mean of that month and hour; the instant is UTC, whatever its year."""
         instant = datetime.fromtimestamp(at, tz=UTC)
         return self.g_per_kwh_by_hour[instant.month, instant.hour]
+
+    @property
+    def mean_g_per_kwh(self) -> float:
+        """The mean of the year: each month weighs as many days as it has."""
+        n_days = {month: calendar.monthrange(self.year, month)[1] for month in range(1, 13)}
+        weighed = sum(value * n_days[month] for (month, _), value in self.g_per_kwh_by_hour.items())
+        return weighed / (24 * sum(n_days.values()))
 
 
 def read_profile(text: str, *, zone: str, year: int, origin: str) -> DirectProfile:
@@ -82,3 +90,29 @@ def direct_profile_g_per_kwh(zone: str, at: float) -> float | None:
     """
     profile = direct_profile(zone)
     return profile.direct_g_per_kwh(at) if profile else None
+
+
+PROFILE_SOURCE = "galerne-lifecycle-profile"
+"""Source key of a life-cycle figure shaped by the hour."""
+
+
+def lifecycle_profile_g_per_kwh(catalog: Catalog, zone: str, at: float) -> float | None:
+    """The yearly life-cycle figure of a zone, shaped by month and hour; None where no shape is known.
+
+        g(t) = direct(t) + (lifecycle of the year - mean direct of the year)
+
+    What mining, building and dismantling add is taken as the same at every hour, so that the mean over the
+    year stays the yearly figure.
+
+    Args:
+        catalog: has the yearly figure.
+        zone: id of the zone.
+        at: instant, UTC.
+
+    Sources: galerne-lifecycle-profile
+    """
+    profile = direct_profile(zone)
+    if profile is None:
+        return None
+    upstream_g_per_kwh = max(0.0, catalog.zones[zone].g_per_kwh - profile.mean_g_per_kwh)
+    return profile.direct_g_per_kwh(at) + upstream_g_per_kwh

@@ -32,9 +32,14 @@ class GridSignal:
         l_per_kwh: water consumed by the power stations.
         eur_per_kwh: price.
         basis: ``lifecycle`` or ``direct`` emissions.
-        kind: ``annual`` here; ``live`` and ``forecast`` where a source is asked.
+        kind: of the emissions: ``annual``, ``profile`` (by month and hour) or ``live``.
         year: of the emissions figure.
         sources: source key by field.
+        as_of_at: instant that a live figure holds for; None for the others.
+        direct_g_per_kwh: of what burns, beside the life cycle and never added to it; None where not known.
+        market_g_per_kwh: of the user's contract, beside the location and never instead; None without one.
+        price_kind: ``industrial`` (the zone's mean), ``fixed``, ``time-of-use`` or ``day-ahead``.
+        missing: the live figure or price that was asked for and cannot be had now, and why; else empty.
     """
 
     zone: str
@@ -47,6 +52,11 @@ class GridSignal:
     kind: str
     year: int
     sources: Mapping[str, str]
+    as_of_at: float | None = None
+    direct_g_per_kwh: float | None = None
+    market_g_per_kwh: float | None = None
+    price_kind: str = "industrial"
+    missing: str = ""
 
 
 def annual_signal(catalog: Catalog, zone: str, at: float, *, eur_per_kwh: float | None = None) -> GridSignal:
@@ -82,6 +92,7 @@ def annual_signal(catalog: Catalog, zone: str, at: float, *, eur_per_kwh: float 
         kind="annual",
         year=factor.year,
         sources=sources,
+        price_kind="fixed" if own_price else "industrial",
     )
 
 

@@ -23,6 +23,8 @@ class Impact:
         site_water_l: evaporated by the site's cooling.
         grid_water_l: consumed by the power stations.
         cost_eur: of the electricity; None where no price is known.
+        direct_co2_g: of the electricity by what burns; beside ``use_co2_g``, never added; may be None.
+        market_co2_g: of the electricity by the user's contract, likewise.
     """
 
     facility_j: float
@@ -31,22 +33,37 @@ class Impact:
     site_water_l: float
     grid_water_l: float
     cost_eur: float | None
+    direct_co2_g: float | None = None
+    market_co2_g: float | None = None
 
     def __add__(self, other: Impact) -> Impact:
         """Both together; without a price where either has none."""
-        priced = self.cost_eur is not None and other.cost_eur is not None
         return Impact(
             facility_j=self.facility_j + other.facility_j,
             use_co2_g=self.use_co2_g + other.use_co2_g,
             embodied_co2_g=self.embodied_co2_g + other.embodied_co2_g,
             site_water_l=self.site_water_l + other.site_water_l,
             grid_water_l=self.grid_water_l + other.grid_water_l,
-            cost_eur=(self.cost_eur or 0.0) + (other.cost_eur or 0.0) if priced else None,
+            cost_eur=_both(self.cost_eur, other.cost_eur),
+            direct_co2_g=_both(self.direct_co2_g, other.direct_co2_g),
+            market_co2_g=_both(self.market_co2_g, other.market_co2_g),
         )
 
 
+def _both(one: float | None, other: float | None) -> float | None:
+    """The sum; unknown where either is."""
+    return None if one is None or other is None else one + other
+
+
 NO_IMPACT = Impact(
-    facility_j=0.0, use_co2_g=0.0, embodied_co2_g=0.0, site_water_l=0.0, grid_water_l=0.0, cost_eur=0.0
+    facility_j=0.0,
+    use_co2_g=0.0,
+    embodied_co2_g=0.0,
+    site_water_l=0.0,
+    grid_water_l=0.0,
+    cost_eur=0.0,
+    direct_co2_g=0.0,
+    market_co2_g=0.0,
 )
 
 
@@ -67,6 +84,10 @@ def impact_of(energy: EnergySplit, *, device_s: float, factors: Factors) -> Impa
     """Grams, litres and euros of an amount of IT energy and of machine time."""
     place, grid = factors.facility, factors.grid
     price = grid.eur_per_kwh
+
+    def beside_co2_g(g_per_kwh: float | None) -> float | None:
+        return None if g_per_kwh is None else float(use_co2_g(energy, place, g_per_kwh=g_per_kwh))
+
     return Impact(
         facility_j=float(facility_j(energy, place)),
         use_co2_g=float(use_co2_g(energy, place, g_per_kwh=grid.g_per_kwh)),
@@ -76,4 +97,6 @@ def impact_of(energy: EnergySplit, *, device_s: float, factors: Factors) -> Impa
         site_water_l=float(site_water_l(energy, place)),
         grid_water_l=float(grid_water_l(energy, place, l_per_kwh=grid.l_per_kwh)),
         cost_eur=None if price is None else float(electricity_eur(energy, place, eur_per_kwh=price)),
+        direct_co2_g=beside_co2_g(grid.direct_g_per_kwh),
+        market_co2_g=beside_co2_g(grid.market_g_per_kwh),
     )

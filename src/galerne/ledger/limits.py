@@ -127,13 +127,13 @@ def parts_of(unit: Unit, quantity: float) -> int:
 
 
 def amounts_of(*, tokens: int, total_uj: int, impact: Impact) -> dict[Unit, int | None]:
-    """What one answer counts for, by unit; None where no price is known."""
+    """What one answer counts for, by unit; None where no price is known, nothing where it is below zero."""
     return {
         Unit.REQUESTS: 1,
         Unit.TOKENS: tokens,
         Unit.ENERGY: total_uj,
         Unit.CO2E: parts_of(Unit.CO2E, impact.use_co2_g + impact.embodied_co2_g),
-        Unit.COST: None if impact.cost_eur is None else parts_of(Unit.COST, impact.cost_eur),
+        Unit.COST: None if impact.cost_eur is None else parts_of(Unit.COST, max(0.0, impact.cost_eur)),
     }
 
 

@@ -20,9 +20,13 @@ class GridFactors:
     Attributes:
         eur_per_kwh: None where no price is known.
         basis: ``lifecycle`` or ``direct``.
-        kind: ``annual``, ``live``, ...
+        kind: ``annual``, ``profile`` or ``live``.
         year: of the figures.
         sources: source key by field name; ``default`` for the others.
+        as_of_at: instant that a live figure holds for.
+        direct_g_per_kwh: of what burns, beside; None where it is not known.
+        market_g_per_kwh: of the user's contract, beside; None without one.
+        price_kind: ``industrial``, ``fixed``, ``time-of-use`` or ``day-ahead``; None in older answers.
     """
 
     zone: str
@@ -33,6 +37,10 @@ class GridFactors:
     kind: str
     year: int
     sources: Mapping[str, str] = field(default_factory=dict)
+    as_of_at: float | None = None
+    direct_g_per_kwh: float | None = None
+    market_g_per_kwh: float | None = None
+    price_kind: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +77,13 @@ class Factors:
         """Source key by field, for every figure here."""
         grid = self.grid.sources
         default = grid.get("default", "")
+        beside = {
+            name: grid.get(name, default)
+            for name in ("direct_g_per_kwh", "market_g_per_kwh")
+            if getattr(self.grid, name) is not None
+        }
         return {
+            **beside,
             "g_per_kwh": grid.get("g_per_kwh", default),
             "l_per_kwh": grid.get("l_per_kwh", default),
             "eur_per_kwh": grid.get("eur_per_kwh", default),

@@ -23,8 +23,17 @@ _ENTRY = tuple(field.name for field in dataclasses.fields(AccountEntry))
 
 def factors_row(factors: Factors) -> dict[str, Any]:
     """Factors under the hash of their contents."""
-    contents = json.dumps(dataclasses.asdict(factors), sort_keys=True, separators=(",", ":"))
+    contents = json.dumps(_frozen(factors), sort_keys=True, separators=(",", ":"))
     return {"factors_id": factors_digest(contents), "contents": contents}
+
+
+def _frozen(factors: Factors) -> dict[str, Any]:
+    """Everything but what an answer does not have: factors frozen before it was known keep their hash."""
+    frozen = dataclasses.asdict(factors)
+    for name in ("as_of_at", "direct_g_per_kwh", "market_g_per_kwh", "price_kind"):
+        if frozen["grid"][name] is None:
+            del frozen["grid"][name]
+    return frozen
 
 
 def factors_digest(contents: str) -> str:

@@ -19,8 +19,12 @@ class ChainGrid(BaseModel):
     zone_name: str
     g_per_kwh: float = Field(description="CO2e over the life cycle of the power stations.")
     direct_g_per_kwh: float | None = Field(description="Of what burns at this hour, where it is known.")
+    market_g_per_kwh: float | None = Field(None, description="Of the operator's contract, beside.")
     l_per_kwh: float
     eur_per_kwh: float
+    price_kind: str = "industrial"
+    as_of_at: float | None = Field(None, description="Instant that a live figure holds for.")
+    missing: str = Field("", description="What was asked for live and cannot be had now, and why.")
     kind: str
     basis: str
     year: int

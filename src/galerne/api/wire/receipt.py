@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, Field
@@ -32,6 +34,13 @@ class CarbonBody(BaseModel):
     embodied: float = Field(description="The share of the machine's manufacture.")
 
 
+class BesideBody(BaseModel):
+    """Grams of CO2e of the same electricity counted otherwise: beside the location's, never added to it."""
+
+    direct: float | None = Field(None, description="By what burns alone, without mining and building.")
+    market: float | None = Field(None, description="By the factor of the operator's contract.")
+
+
 class WaterBody(BaseModel):
     """Litres consumed."""
 
@@ -58,6 +67,10 @@ class GridBody(BaseModel):
     kind: str
     year: int
     source: str = Field(description="Key of the source of the emissions.")
+    as_of_at: float | None = Field(None, description="Instant that a live figure holds for.")
+    direct_g_per_kwh: float | None = Field(None, description="Of what burns; beside, never added.")
+    market_g_per_kwh: float | None = Field(None, description="Of your contract; beside, never instead.")
+    price_kind: str | None = Field(None, description="industrial, fixed, time-of-use or day-ahead")
 
 
 class TimingBody(BaseModel):
@@ -78,6 +91,7 @@ class ReceiptBody(BaseModel):
     energy_j: EnergyBody
     facility_j: float = Field(description="Full energy at the site's meter.")
     co2e_g: CarbonBody
+    co2e_beside_g: BesideBody | None = Field(None, description="The electricity's CO2e, counted otherwise.")
     water_l: WaterBody
     cost_eur: float | None = Field(description="Of the electricity; null where no price is known.")
     interval_ratio: tuple[float, float] = Field(description="Low and high, as multiples of the energy.")
@@ -108,7 +122,7 @@ def joint_receipt_body(receipts: Sequence[Receipt]) -> ReceiptBody:
     last = bodies[-1]
     if len(bodies) == 1:
         return last
-    costs = [body.cost_eur for body in bodies]
+    impact = functools.reduce(operator.add, (receipt.impact for receipt in receipts))
     return JointReceiptBody(
         **{
             **dict(last),
@@ -125,7 +139,8 @@ def joint_receipt_body(receipts: Sequence[Receipt]) -> ReceiptBody:
             "water_l": WaterBody(
                 site=sum(body.water_l.site for body in bodies), grid=sum(body.water_l.grid for body in bodies)
             ),
-            "cost_eur": None if None in costs else sum(cost for cost in costs if cost is not None),
+            "co2e_beside_g": BesideBody(direct=impact.direct_co2_g, market=impact.market_co2_g),
+            "cost_eur": impact.cost_eur,
             "answers": [body.id for body in bodies],
         }
     )
@@ -143,6 +158,7 @@ def receipt_body(receipt: Receipt) -> ReceiptBody:
         energy_j=EnergyBody(active=receipt.active_j, full=receipt.full_j),
         facility_j=impact.facility_j,
         co2e_g=CarbonBody(use=impact.use_co2_g, embodied=impact.embodied_co2_g),
+        co2e_beside_g=BesideBody(direct=impact.direct_co2_g, market=impact.market_co2_g),
         water_l=WaterBody(site=impact.site_water_l, grid=impact.grid_water_l),
         cost_eur=impact.cost_eur,
         interval_ratio=receipt.interval_ratio,
@@ -160,6 +176,10 @@ def receipt_body(receipt: Receipt) -> ReceiptBody:
             kind=grid.kind,
             year=grid.year,
             source=receipt.sources()["g_per_kwh"],
+            as_of_at=grid.as_of_at,
+            direct_g_per_kwh=grid.direct_g_per_kwh,
+            market_g_per_kwh=grid.market_g_per_kwh,
+            price_kind=grid.price_kind,
         ),
         timing=TimingBody(
             queued_s=usage.queued_s,
