@@ -41,6 +41,6 @@ def test_what_the_page_says_to_type_exists(page):
     assert not set(re.findall(r"GALERNE_[A-Z_]+", text)) - set(SETTINGS)
 
 
-@pytest.mark.parametrize("line", ["galerne pull x", "galerne fit --everything", "galerne site build"])
+@pytest.mark.parametrize("line", ["galerne push x", "galerne fit --everything", "galerne site build"])
 def test_what_does_not_exist_is_noticed(line):
     assert problems(line.split())

@@ -9,6 +9,7 @@ import typer
 
 from galerne.cli.key_app import key_app
 from galerne.cli.ledger_app import ledger_app
+from galerne.cli.models_app import MODEL_COMMANDS
 from galerne.cli.options import Json
 
 app = typer.Typer(
@@ -179,6 +180,10 @@ def validate(json_output: Json = False) -> None:
     from galerne.cli.commands.validate import validate as go
 
     go(as_json=json_output)
+
+
+for model_command in MODEL_COMMANDS:
+    app.command()(model_command)
 
 
 @site_app.command("plan")

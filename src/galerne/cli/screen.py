@@ -29,6 +29,11 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
+def print_json_line(document: Any) -> None:
+    """One JSON object on a line of its own, for a program that reads while the command runs."""
+    print(json.dumps(document, ensure_ascii=False), flush=True)
+
+
 class HouseTable(Table):
     """A table that leaves out its less important columns where the terminal is too narrow for them.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_PORT": "Port the daemon listens on (default: 4747).",
     "GALERNE_HOSTS": "Names, separated by commas, by which others call this machine (default: none).",
     "GALERNE_API_KEY": "Key that clients must send; required on any address but loopback.",
+    "GALERNE_HUB": "Hub that `galerne pull` fetches from (default: HF_ENDPOINT, else https://huggingface.co).",
+    "GALERNE_OFFLINE": "1 to fetch nothing from any network (default: 0).",
     "GALERNE_CONTEXT_TOKENS": "Context of one conversation (default: the model's own, at most 8192).",
     "GALERNE_LANGUAGE": "en or fr (default: by the terminal's locale).",
 }
@@ -48,6 +51,7 @@ DEFAULT_PORT = 4747
 DEFAULT_ZONE = "FR"
 GRID_SOURCES = ("annual", "profile", "live", "odre", "uk", "entsoe", "electricity-maps")
 """Packaged figures first; the others ask over the network, and only because they were named."""
+DEFAULT_HUB = "https://huggingface.co"
 MAX_DEFAULT_CONTEXT_TOKENS = 8192
 
 
@@ -86,6 +90,8 @@ class Settings:
     api_key: str | None
     context_tokens: int
     language: Language
+    hub: str = DEFAULT_HUB
+    offline: bool = False
 
     @property
     def ledger_path(self) -> Path:
@@ -160,11 +166,28 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         api_key=environ.get("GALERNE_API_KEY") or None,
         context_tokens=_whole(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256),
         language=environment_language(environ),
+        hub=_web_address(environ, "GALERNE_HUB", environ.get("HF_ENDPOINT") or DEFAULT_HUB),
+        offline=_truth(environ, "GALERNE_OFFLINE"),
     )
 
 
 def _names(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in environ.get(name, "").split(",") if word.strip())
+
+
+def _truth(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text not in {"", "0", "1", "no", "yes", "false", "true"}:
+        raise InvalidSetting(name=name, problem=f"{text!r} is neither 1 nor 0")
+    return text in {"1", "yes", "true"}
+
+
+def _web_address(environ: Mapping[str, str], name: str, default: str) -> str:
+    text = (environ.get(name) or default).rstrip("/")
+    parts = urllib.parse.urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InvalidSetting(name=name, problem=f"{text!r} is not an address such as {DEFAULT_HUB}")
+    return text
 
 
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:

@@ -16,7 +16,13 @@
     │   └── InvalidTariff              a file of tariffs or prices that cannot be read
     ├── ModelError
     │   ├── ModelFileMissing           the model is known but its file is not on this disk
-    │   └── InvalidModelFile           the file is not what it says it is
+    │   ├── InvalidModelFile           the file is not what it says it is
+    │   ├── HubUnreachable             the hub of models does not answer, or the connection ended
+    │   ├── HubRefused                 the hub answers, and does not give this
+    │   ├── Offline                    the network is needed, and forbidden
+    │   ├── DiskFull                   no room for a model file
+    │   ├── DownloadCorrupt            what was fetched is not what the hub says it is
+    │   └── ModelKept                  a model that is in use, or not ours, is left as it is
     ├── EngineError
     │   ├── EngineMissing              the engine is not installed or does not start
     │   ├── EngineCrashed              the engine process died
@@ -67,7 +73,17 @@ from galerne.errors.storage import DataFolderBusy, StorageError, StoreUnreachabl
 from galerne.errors.perf import DoesNotFit, PerfError
 from galerne.errors.machine import MachineError, MeterUnavailable
 from galerne.errors.grid import GridError, InvalidTariff, NoSignal
-from galerne.errors.models import InvalidModelFile, ModelError, ModelFileMissing
+from galerne.errors.models import (
+    DiskFull,
+    DownloadCorrupt,
+    HubRefused,
+    HubUnreachable,
+    InvalidModelFile,
+    ModelError,
+    ModelFileMissing,
+    ModelKept,
+    Offline,
+)
 from galerne.errors.engines import (
     AbilityMissing,
     ContextTooLong,
@@ -116,7 +132,9 @@ __all__ = [
     "ChatError",
     "ContextTooLong",
     "DataFolderBusy",
+    "DiskFull",
     "DoesNotFit",
+    "DownloadCorrupt",
     "EngineCrashed",
     "EngineError",
     "EngineMissing",
@@ -127,6 +145,8 @@ __all__ = [
     "ForbiddenField",
     "GalerneError",
     "GridError",
+    "HubRefused",
+    "HubUnreachable",
     "Infeasible",
     "InvalidFact",
     "InvalidMessageOrder",
@@ -143,8 +163,10 @@ __all__ = [
     "MeterUnavailable",
     "ModelError",
     "ModelFileMissing",
+    "ModelKept",
     "NoNode",
     "NoSignal",
+    "Offline",
     "OutOfScope",
     "Overloaded",
     "PerfError",
