@@ -101,7 +101,7 @@ async def test_exact_counts_and_times_are_taken_where_the_server_tells_them():
     usage = end.usage
     assert (usage.prompt_tokens, usage.cached_tokens, usage.new_tokens) == (12, 4, 5)
     assert (usage.prefill_s, usage.decode_s) == (0.02, 0.025)
-    assert sent[0]["timings_per_token"] is True
+    assert sent[0]["return_progress"] is True
 
 
 async def test_a_server_that_tells_only_the_common_protocol_is_counted_by_chunks_and_its_usage():
@@ -177,3 +177,18 @@ def test_events_are_the_same_however_the_stream_is_cut(cuts):
     found = [data for piece in pieces for data in lines.feed(piece)]
     assert [json.loads(data) for data in found[:-2]] == LLAMA_CPP
     assert found[-2:] == [b"[DONE]", b"x"]
+
+
+async def test_tokens_that_come_in_one_read_leave_together_and_are_all_counted():
+    body = wire([chunk("a"), chunk("b"), chunk("c", finish="length")])
+
+    async def serve(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=body)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(serve), base_url="http://engine") as client:
+        answer = stream_answer(
+            client, QUESTION, engine="test", clock=ManualClock(), arrived_s=0.0, manners=MANNERS
+        )
+        _, token, end = [event async for event in answer]
+    assert token == TokenChunk(text="abc", n_tokens=3)
+    assert isinstance(end, Finished)

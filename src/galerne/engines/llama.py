@@ -18,6 +18,7 @@ import psutil
 
 from galerne.clock import Clock, SystemClock
 from galerne.engines.child import Child
+from galerne.engines.http_line import Line, line_to
 from galerne.engines.openai_body import LLAMA_CPP, Manners
 from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
 from galerne.engines.openai_stream import stream_answer
@@ -82,10 +83,11 @@ class LlamaSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Run:
-    """One life of the child: its process, the connection to it, how long the model took to load."""
+    """One life of the child: its process, the ways to ask it, how long the model took to load."""
 
     child: Child
     client: httpx.AsyncClient
+    line: Line
     load_s: float
     abilities: Abilities
 
@@ -163,7 +165,7 @@ class LlamaEngine:
             run = await self._await_ready()
             check_abilities(request, run.abilities)
             answer = stream_answer(
-                run.client,
+                run.line,
                 request,
                 engine=NAME,
                 clock=self._clock,
@@ -297,7 +299,13 @@ class LlamaEngine:
             if isinstance(error, httpx.TransportError):
                 raise EngineCrashed(engine=NAME, exit_code=child.exit_code, tail=child.tail) from error
             raise
-        self._run = _Run(child=child, client=client, load_s=report["load_s"], abilities=abilities)
+        self._run = _Run(
+            child=child,
+            client=client,
+            line=line_to(client, report["address"]),
+            load_s=report["load_s"],
+            abilities=abilities,
+        )
         self._settle(EngineState.READY)
 
     def _child_settings(self, key: str, *, embeds: bool) -> dict[str, Any]:

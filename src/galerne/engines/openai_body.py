@@ -34,7 +34,7 @@ class Manners:
 
 
 LLAMA_CPP = Manners(
-    extras={"timings_per_token": True, "return_progress": True, "cache_prompt": True},
+    extras={"return_progress": True, "cache_prompt": True},
     enforces_calls=False,
     has_infill=True,
     repetition_name="repeat_penalty",

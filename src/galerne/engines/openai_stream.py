@@ -5,14 +5,17 @@ llama.cpp adds ``timings`` and ``prompt_progress`` to its chunks: exact counts a
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+import math
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from galerne.clock import Clock
 from galerne.engines.forced_calls import read_calls
+from galerne.engines.http_line import Line
 from galerne.engines.openai_body import Manners, is_forced, request_of
 from galerne.errors import ContextTooLong, EngineCrashed, EngineError, EngineRefused
 from galerne.generation import (
@@ -27,6 +30,8 @@ from galerne.generation import (
     Usage,
 )
 
+PACE_S = 0.002
+"""How long the tokens of a fast model are let gather; nobody reads faster than that."""
 _MAX_PROBLEM_CHARACTERS = 300
 _REASONS = {
     "stop": FinishReason.STOP,
@@ -37,7 +42,7 @@ _REASONS = {
 
 
 async def stream_answer(
-    client: httpx.AsyncClient,
+    line: Line,
     request: GenerationRequest,
     *,
     engine: str,
@@ -48,7 +53,7 @@ async def stream_answer(
     """Ask a server and turn what it streams into events.
 
     Args:
-        client: with the server's address and key.
+        line: to the server.
         request: what is asked.
         engine: its name in errors.
         clock: for times that the server does not tell.
@@ -64,16 +69,58 @@ async def stream_answer(
     lines = EventLines()
     forced = is_forced(request, manners)
     answer = _Answer(engine=engine, clock=clock, arrived_s=arrived_s, forced=forced)
+    pace = _Pace(clock)
     path, body = request_of(request, manners)
-    async with client.stream("POST", path, json=body) as response:
-        if response.status_code != httpx.codes.OK:
-            raise refusal(await response.aread(), status=response.status_code, engine=engine)
-        async for piece in response.aiter_bytes():
-            for data in lines.feed(piece):
-                for event in answer.read(data):
-                    yield event
+    async with line.stream("POST", path, json=body) as reply:
+        if reply.status_code != httpx.codes.OK:
+            raise refusal(await reply.aread(), status=reply.status_code, engine=engine)
+        async for piece in reply.aiter_bytes():
+            events = [event for data in lines.feed(piece) for event in answer.read(data)]
+            for event in _together(events):
+                yield event
+            if answer.is_generating:
+                await pace.wait()
     for event in answer.close():
         yield event
+
+
+class _Pace:
+    """Lets the tokens of a model that makes more than 500 a second come a few at a time.
+
+    Each read costs the processor that the engine computes on as much as ten tokens do once they are read.
+    A slower model is never waited for, and neither is the first token.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._read_s = -math.inf
+
+    async def wait(self) -> None:
+        """Until it is worth reading again."""
+        since_s = self._clock.monotonic_s() - self._read_s
+        if since_s < 2 * PACE_S:
+            await asyncio.sleep(PACE_S)
+        self._read_s = self._clock.monotonic_s()
+
+
+def _together(events: Sequence[GenerationEvent]) -> Iterator[GenerationEvent]:
+    """The same events, with neighbouring pieces of text as one."""
+    whole: TokenChunk | None = None
+    for event in events:
+        if not isinstance(event, TokenChunk) or event.logprobs:
+            if whole is not None:
+                yield whole
+            whole = None
+            yield event
+        elif whole is None or whole.thinking != event.thinking:
+            if whole is not None:
+                yield whole
+            whole = event
+        else:
+            text, n_tokens = whole.text + event.text, whole.n_tokens + event.n_tokens
+            whole = TokenChunk(text=text, n_tokens=n_tokens, thinking=whole.thinking)
+    if whole is not None:
+        yield whole
 
 
 class EventLines:
@@ -160,6 +207,11 @@ class _Answer:
             yield from self._read_tokens(thought, exact=exact, thinking=True, logprobs=logprobs)
             exact, logprobs = True, ()
         yield from self._read_tokens(text, exact=exact, logprobs=logprobs)
+
+    @property
+    def is_generating(self) -> bool:
+        """Whether a token has come and the last has not."""
+        return self._first_s is not None and self._reason is None
 
     def close(self) -> Iterator[GenerationEvent]:
         if self._reason is None:

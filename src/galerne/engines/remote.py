@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from galerne.clock import Clock, SystemClock
+from galerne.engines.http_line import line_to
 from galerne.engines.openai_body import LLAMA_CPP, Manners
 from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
 from galerne.engines.openai_stream import refusal, stream_answer
@@ -130,7 +131,7 @@ class RemoteEngine:
         async with self._asking() as (client, server):
             check_abilities(request, server.abilities)
             answer = stream_answer(
-                client,
+                line_to(client, str(client.base_url)),
                 replace(request, model_id=server.name),
                 engine=NAME,
                 clock=self._clock,

@@ -7,10 +7,10 @@ import asyncio
 from galerne.clock import Clock
 from galerne.energy import EnergySplit
 from galerne.errors import OutOfScope
+from galerne.fleet.estimates import step_cost
 from galerne.fleet.records import Node
 from galerne.generation import GenerationRequest
 from galerne.ledger import Accountant, Payer, Quotas, Standing, Unit
-from galerne.perf import BatchShape, predict_step
 
 TEMPLATE_TOKENS = 512
 """What a model's template may add to a conversation; some bring a system prompt of their own."""
@@ -83,8 +83,8 @@ def worst_case(node: Node, request: GenerationRequest, accountant: Accountant) -
     template_tokens = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE * len(request.messages)
     prompt_tokens = min(n_bytes + template_tokens, context_tokens)
     new_tokens = min(request.sampling.max_new_tokens or context_tokens, context_tokens)
-    prefill = predict_step(node.plan, BatchShape(n_sequences=1.0, prompt_tokens=float(prompt_tokens)))
-    decode = predict_step(node.plan, BatchShape(n_sequences=1.0, context_tokens=float(context_tokens)))
+    prefill = step_cost(node.plan, prompt_tokens=float(prompt_tokens))
+    decode = step_cost(node.plan, context_tokens=float(context_tokens))
     energy = EnergySplit(
         accelerator_j=prefill.accelerator_j + new_tokens * decode.accelerator_j,
         host_j=prefill.host_j + new_tokens * decode.host_j,

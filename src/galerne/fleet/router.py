@@ -14,10 +14,10 @@ from typing import TypeAlias
 from galerne.energy import EnergySplit, FacilityFactors, electricity_eur, use_co2_g
 from galerne.engines import EngineState
 from galerne.errors import NoNode, UnknownModel
+from galerne.fleet.estimates import step_cost
 from galerne.fleet.records import Expectation, Node, RouteDecision
 from galerne.generation import GenerationRequest
 from galerne.grid import GridSignal
-from galerne.perf import BatchShape, predict_step
 
 Policy: TypeAlias = Callable[[Expectation], float]
 
@@ -42,9 +42,9 @@ def expect(
     n_answers = status.n_active + status.n_waiting + 1
     n_together = float(min(n_answers, status.n_slots))
     n_rounds_waiting = max(0, n_answers - status.n_slots) / status.n_slots
-    prefill = predict_step(node.plan, BatchShape(n_sequences=1.0, prompt_tokens=prompt_tokens))
+    prefill = step_cost(node.plan, prompt_tokens=prompt_tokens)
     middle_tokens = prompt_tokens + new_tokens / 2.0
-    decode = predict_step(node.plan, BatchShape(n_sequences=n_together, context_tokens=middle_tokens))
+    decode = step_cost(node.plan, n_sequences=n_together, context_tokens=middle_tokens)
     answer_s = float(prefill.duration_s) + new_tokens * float(decode.duration_s)
     split = EnergySplit(
         accelerator_j=prefill.accelerator_j + new_tokens * decode.accelerator_j / n_together,
