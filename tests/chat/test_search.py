@@ -3,7 +3,6 @@
 import os
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from galerne.chat.records import MessageStatus
 from galerne.chat.search import excerpt, fold, search_words
 from galerne.chat.store import open_conversations
 from galerne.clock import ManualClock
+from tests.chat.documents.test_store import empty
 
 POSTGRES_URL = os.environ.get("GALERNE_TEST_POSTGRES_URL", "")
 needs_postgres = pytest.mark.skipif(not POSTGRES_URL, reason="GALERNE_TEST_POSTGRES_URL is not set")
@@ -21,11 +21,7 @@ def kept(request, tmp_path):
     url = f"sqlite:///{tmp_path / 'chat.db'}"
     if request.param == "postgresql":
         url = POSTGRES_URL
-        engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-        with engine.begin() as connection:
-            for table in ("message", "conversation", "chat_version"):
-                connection.execute(sa.text(f"DROP TABLE IF EXISTS {table}"))
-        engine.dispose()
+        empty(url)
     clock = ManualClock()
     store = open_conversations(url, clock=clock)
     yield store, clock

@@ -139,6 +139,14 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "infeasible": _asked(422),
         "unknown_conversation": _asked(404),
         "answer_refused": _ours(502),
+        "unknown_document": _asked(404),
+        "unknown_project": _asked(404),
+        "document_unsupported": _asked(415),
+        "document_too_large": _asked(413),
+        "document_encrypted": _asked(422),
+        "document_without_text": _asked(422),
+        "document_unreadable": _asked(422),
+        "extraction_overrun": _asked(422),
         "internal_error": _ours(500),
     }
 )

@@ -58,20 +58,36 @@ class AnswerEnd:
 AnswerEvent: TypeAlias = AnswerStart | TextPiece | AnswerEnd
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeVectors:
+    """Vectors of texts, in their order, and what making them cost."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    receipt: Mapping[str, Any] | None
+
+
 class ApiClient:
     """A connection to a Galerne daemon; use as an async context manager, again if need be.
 
     Args:
         base_url: such as ``http://127.0.0.1:4747``.
         key: API key, where the daemon asks for one.
+        language: in which the daemon's own words are wanted.
         transport: replaces the network, for tests.
     """
 
     def __init__(
-        self, base_url: str, *, key: str | None = None, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        base_url: str,
+        *,
+        key: str | None = None,
+        language: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        if language:
+            self._headers["Accept-Language"] = language
         self._transport = transport
         self._http: httpx.AsyncClient | None = None
 
@@ -113,6 +129,17 @@ class ApiClient:
     async def fits(self) -> dict[str, Any]:
         """Which models fit on the machine of this server."""
         return await self._get("/v1/galerne/fit")
+
+    async def count_tokens(self, messages: Sequence[Mapping[str, Any]], *, model: str) -> int:
+        """How many tokens a conversation has, with the model's template around it."""
+        counted = await self._post("/v1/tokenize/count", {"model": model, "messages": list(messages)})
+        return int(counted["count"])
+
+    async def embed(self, texts: Sequence[str], *, model: str) -> MadeVectors:
+        """A vector for each text."""
+        made = await self._post("/v1/embeddings", {"model": model, "input": list(texts)})
+        vectors = (tuple(map(float, entry["embedding"])) for entry in made["data"])
+        return MadeVectors(vectors=tuple(vectors), receipt=made.get("usage", {}).get("galerne"))
 
     async def answer(
         self,
@@ -181,6 +208,15 @@ class ApiClient:
     async def _get(self, path: str) -> dict[str, Any]:
         try:
             response = await self._connection().get(path, timeout=30.0)
+            await _raise_for_problem(response)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        document: dict[str, Any] = response.json()
+        return document
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            response = await self._connection().post(path, json=body)
             await _raise_for_problem(response)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from galerne.chat.documents.records import Citation
 from galerne.chat.tree import Place
 
 _TITLE_CHARACTERS = 60
@@ -42,6 +43,8 @@ class Conversation:
 
     Attributes:
         leaf_id: the last message of the branch that is shown; ``None`` for the newest.
+        owner: whose it is; ``None`` where one person has it all.
+        project_id: to which project it belongs.
     """
 
     id: str
@@ -51,6 +54,8 @@ class Conversation:
     pinned: bool = False
     leaf_id: str | None = None
     manner: Manner = field(default_factory=Manner)
+    owner: str | None = None
+    project_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +68,8 @@ class ChatMessage:
         receipt: what the answer cost, as last known.
         past_receipts: of the parts before it was continued.
         rendered: its blocks as HTML, by the renderer named in ``rendered_by``.
+        citations: the passages it was given; ``[1]`` in it is the first.
+        quoted: it is made of those passages, word for word; no model wrote it.
     """
 
     id: str
@@ -79,6 +86,8 @@ class ChatMessage:
     past_receipts: tuple[Mapping[str, Any], ...] = ()
     rendered: tuple[str, ...] = ()
     rendered_by: str | None = None
+    citations: tuple[Citation, ...] = ()
+    quoted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

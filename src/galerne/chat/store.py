@@ -13,6 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from galerne.chat.bill import METHODS, Bill, bill_of, least_sure
+from galerne.chat.documents.records import Citation
+from galerne.chat.documents.store import DocumentStore, fold_log, forget_documents
+from galerne.chat.documents.tables import documents
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage, title_of
 from galerne.chat.search import SearchHit, find_conversations, fold
 from galerne.chat.tables import (
@@ -56,6 +59,11 @@ class ConversationStore:
         self._clock = clock
         self._new_id = new_id
         self._searchable = searchable
+
+    @property
+    def documents(self) -> DocumentStore:
+        """The documents that these conversations stand on."""
+        return DocumentStore(self._engine, clock=self._clock, new_id=self._new_id)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -279,6 +287,24 @@ class ConversationStore:
         with writing(self._engine, survives_power_loss=False) as connection:
             connection.execute(statement.values(rendered=list(blocks), rendered_by=by))
 
+    def save_grounds(
+        self,
+        message_id: str,
+        citations: Sequence[Citation],
+        *,
+        quoted: bool,
+        receipts: Sequence[Mapping[str, Any]] = (),
+    ) -> ChatMessage:
+        """Write what an answer stands on, before it is written; return it as it is then."""
+        past = [*self.message(message_id).past_receipts, *receipts]
+        bill = bill_of(past)
+        sums = {name: getattr(bill, name) for name in (*SUMS, "method")} if past else {}
+        values = {"citations": [entry.facts() for entry in citations] or None, "quoted": quoted}
+        statement = sa.update(messages).where(messages.c.id == message_id)
+        with writing(self._engine) as connection:
+            connection.execute(statement.values(**values, **sums, past_receipts=past or None))
+        return self.message(message_id)
+
     def close_interrupted(self) -> int:
         """Mark answers that a stopped daemon left half-written; return how many."""
         statement = sa.update(messages).where(messages.c.status == MessageStatus.WRITING)
@@ -320,10 +346,11 @@ class ConversationStore:
                 connection.exec_driver_sql("PRAGMA secure_delete=ON")
             connection.execute(sa.delete(messages).where(messages.c.conversation_id == conversation_id))
             connection.execute(sa.delete(conversations).where(conversations.c.id == conversation_id))
+            forget_documents(connection, documents.c.conversation_id == conversation_id)
             if sqlite:  # the index only marks words as deleted until its parts are joined
                 connection.exec_driver_sql("INSERT INTO message_search(message_search) VALUES ('optimize')")
         if sqlite:
-            self._fold_log()
+            fold_log(self._engine)
 
     def erase_untouched(self, *, for_s: float) -> None:
         """Erase what nobody has asked anything in for so long."""
@@ -331,6 +358,7 @@ class ConversationStore:
         with writing(self._engine) as connection:
             old = sa.select(conversations.c.id).where(before)
             connection.execute(sa.delete(messages).where(messages.c.conversation_id.in_(old)))
+            forget_documents(connection, documents.c.conversation_id.in_(old))
             connection.execute(sa.delete(conversations).where(before))
 
     def _page(
@@ -403,14 +431,6 @@ class ConversationStore:
         with writing(self._engine) as connection:
             if connection.execute(statement.values(**values)).rowcount == 0:
                 raise UnknownConversation(conversation_id=conversation_id)
-
-    def _fold_log(self) -> None:
-        # The write-ahead log would keep the erased text until its next checkpoint.
-        connection = self._engine.raw_connection()
-        try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
 
 
 def open_conversations(url: str, *, clock: Clock) -> ConversationStore:

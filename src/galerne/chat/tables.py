@@ -8,11 +8,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from galerne.chat.bill import bill_of
+from galerne.chat.documents.records import citation_of
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus
 from galerne.chat.search import fold
 
 metadata = sa.MetaData()
 
+projects = sa.Table(
+    "project",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("instructions", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+)
 conversations = sa.Table(
     "conversation",
     metadata,
@@ -26,6 +37,8 @@ conversations = sa.Table(
     sa.Column("instructions", sa.Text, nullable=False),
     sa.Column("temperature", sa.Float, nullable=True),
     sa.Column("max_new_tokens", sa.Integer, nullable=True),
+    sa.Column("owner", sa.Text, nullable=True),
+    sa.Column("project_id", sa.Text, nullable=True, index=True),
 )
 messages = sa.Table(
     "message",
@@ -54,6 +67,8 @@ messages = sa.Table(
     sa.Column("method", sa.Text, nullable=True),
     sa.Column("rendered", sa.JSON(none_as_null=True), nullable=True),
     sa.Column("rendered_by", sa.Text, nullable=True),
+    sa.Column("citations", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("quoted", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 SUMS = ("energy_j", "low_j", "high_j", "co2e_g", "water_l", "cost_eur")
@@ -73,7 +88,7 @@ def conversation_of(row: sa.Row[Any]) -> Conversation:
 def conversation_row(conversation: Conversation) -> dict[str, Any]:
     """A record as a row."""
     facts = {name: getattr(conversation, name) for name in ("id", "title", "created_at", "changed_at")}
-    shown = {"pinned": conversation.pinned, "leaf_id": conversation.leaf_id}
+    shown = {name: getattr(conversation, name) for name in ("pinned", "leaf_id", "owner", "project_id")}
     return facts | shown | {"title_key": fold(conversation.title)} | dataclasses.asdict(conversation.manner)
 
 
@@ -83,6 +98,7 @@ def message_of(row: sa.Row[Any]) -> ChatMessage:
     facts["status"] = MessageStatus(facts["status"])
     facts["past_receipts"] = tuple(facts["past_receipts"] or ())
     facts["rendered"] = tuple(facts["rendered"] or ())
+    facts["citations"] = tuple(citation_of(entry) for entry in facts["citations"] or ())
     return ChatMessage(**facts)
 
 
@@ -99,5 +115,6 @@ def message_row(message: ChatMessage) -> dict[str, Any]:
             "receipt": message.receipt,
             "past_receipts": list(message.past_receipts) or None,
             "rendered": list(message.rendered) or None,
+            "citations": [citation.facts() for citation in message.citations] or None,
         }
     )

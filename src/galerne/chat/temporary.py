@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
+from galerne.chat.documents.tables import INDEX_SQLITE
 from galerne.chat.store import ConversationStore
 from galerne.chat.tables import metadata
 from galerne.clock import Clock
@@ -17,7 +18,7 @@ _MARK = "temporary-"
 
 
 def open_temporary(*, clock: Clock) -> ConversationStore:
-    """A store of the same manners that no disk sees; its words are not indexed."""
+    """A store of the same manners that no disk sees; of its words, those of documents alone are indexed."""
     # Such a database lives in its one connection: the pool keeps it, and lends it to one thread at a time.
     engine = sa.create_engine(
         "sqlite://",
@@ -27,6 +28,9 @@ def open_temporary(*, clock: Clock) -> ConversationStore:
         connect_args={"check_same_thread": False},
     )
     metadata.create_all(engine)
+    with engine.begin() as connection:
+        for statement in INDEX_SQLITE:
+            connection.exec_driver_sql(statement)
     engine = engine.execution_options(galerne_store="chat", galerne_turns=nullcontext())
     return ConversationStore(engine, clock=clock, new_id=_new_id, searchable=False)
 

@@ -59,6 +59,14 @@
     │   └── InvalidSetting             an environment variable says what cannot be
     └── ChatError
         ├── UnknownConversation        no conversation with this id
+        ├── UnknownProject             no project with this id
+        ├── UnknownDocument            no document, or no passage of one, with this id
+        ├── DocumentUnsupported        the bytes are none of the kinds that are read
+        ├── DocumentTooLarge           more bytes, pages or characters than are read
+        ├── DocumentEncrypted          it opens with a password only
+        ├── DocumentWithoutText        pictures of pages, or nothing
+        ├── DocumentUnreadable         damaged, or made to do harm
+        ├── ExtractionOverrun          reading it took more than it may, and was stopped
         └── AnswerRefused              the API answered the assistant with an error of its own
 
 Our own mistakes stay ``ValueError``, ``TypeError`` or ``assert``. What is merely degraded is not an error:
@@ -120,7 +128,19 @@ from galerne.errors.api import (
 )
 from galerne.errors.site import Infeasible, InvalidScenario, SiteError
 from galerne.errors.cli import InvalidSetting, SettingError
-from galerne.errors.chat import AnswerRefused, ChatError, UnknownConversation
+from galerne.errors.chat import (
+    AnswerRefused,
+    ChatError,
+    DocumentEncrypted,
+    DocumentTooLarge,
+    DocumentUnreadable,
+    DocumentUnsupported,
+    DocumentWithoutText,
+    ExtractionOverrun,
+    UnknownConversation,
+    UnknownDocument,
+    UnknownProject,
+)
 from galerne.errors.root import GalerneError, failure, leaves
 # isort: on
 
@@ -133,6 +153,11 @@ __all__ = [
     "ContextTooLong",
     "DataFolderBusy",
     "DiskFull",
+    "DocumentEncrypted",
+    "DocumentTooLarge",
+    "DocumentUnreadable",
+    "DocumentUnsupported",
+    "DocumentWithoutText",
     "DoesNotFit",
     "DownloadCorrupt",
     "EngineCrashed",
@@ -140,6 +165,7 @@ __all__ = [
     "EngineMissing",
     "EngineRefused",
     "EntryConflict",
+    "ExtractionOverrun",
     "FleetError",
     "Forbidden",
     "ForbiddenField",
@@ -180,9 +206,11 @@ __all__ = [
     "StoreUnreachable",
     "Unauthorized",
     "UnknownConversation",
+    "UnknownDocument",
     "UnknownId",
     "UnknownKey",
     "UnknownModel",
+    "UnknownProject",
     "UnknownReceipt",
     "UnknownRoute",
     "failure",

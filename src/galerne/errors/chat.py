@@ -30,3 +30,77 @@ class AnswerRefused(ChatError):
 
     def __str__(self) -> str:
         return f"{super().__str__()}: {self.hint}" if self.hint else super().__str__()
+
+
+@failure
+class UnknownDocument(ChatError):
+    """No document, or no passage of one, with this id."""
+
+    advice = "It may have been removed: attach it again."
+    sentence = "There is no document {document_id!r}"
+    document_id: str
+
+
+@failure
+class UnknownProject(ChatError):
+    """No project with this id."""
+
+    advice = "Go back to the list of projects."
+    sentence = "There is no project {project_id!r}"
+    project_id: str
+
+
+@failure
+class DocumentUnsupported(ChatError):
+    """The bytes are none of the kinds of document that are read."""
+
+    advice = "Attach a PDF, DOCX, XLSX, CSV, HTML, Markdown or text file."
+    sentence = "The file is {found}, which is not read"
+    found: str
+
+
+@failure
+class DocumentTooLarge(ChatError):
+    """The document has more of something than is read."""
+
+    advice = "Split it, or attach the part that matters."
+    sentence = "The document has {found} {what}; at most {limit} are read"
+    what: str
+    found: int
+    limit: int
+
+
+@failure
+class DocumentEncrypted(ChatError):
+    """The document opens with a password only."""
+
+    advice = "Save a copy without the password and attach that."
+    sentence = "The document is encrypted"
+
+
+@failure
+class DocumentWithoutText(ChatError):
+    """The document holds no text: pictures of pages, or nothing."""
+
+    advice = "If it was scanned, recognise its text first (OCR), then attach the result."
+    sentence = "No text was found on {n_pages} pages"
+    n_pages: int
+
+
+@failure
+class DocumentUnreadable(ChatError):
+    """The document is damaged, or is made to do harm."""
+
+    advice = "Open it in the program it comes from, save it again and attach the copy."
+    sentence = "The document cannot be read: {problem}"
+    problem: str
+
+
+@failure
+class ExtractionOverrun(ChatError):
+    """Reading the document took more than it may take, and was stopped."""
+
+    advice = "Attach a smaller or simpler document."
+    sentence = "Reading the document was stopped: more than {limit:g} {resource}"
+    resource: str
+    limit: float

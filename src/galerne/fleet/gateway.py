@@ -158,6 +158,7 @@ class Gateway:
                 context_tokens=node.engine.status().context_tokens,
                 created_at=node.created_at,
                 abilities=node.engine.status().abilities,
+                n_parameters=node.plan.model.n_parameters,
             )
             for node in by_id.values()
         ]

@@ -112,6 +112,7 @@ class ServedModel:
     context_tokens: int
     created_at: float
     abilities: Abilities = field(default_factory=Abilities)
+    n_parameters: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

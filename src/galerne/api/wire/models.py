@@ -29,7 +29,7 @@ class Capabilities(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """A model of this server."""
+    """A model of this server. ``n_parameters`` is ours: it tells a client what it may expect of the model."""
 
     id: str
     object: Literal["model"] = "model"
@@ -39,6 +39,7 @@ class ModelCard(BaseModel):
     type: Literal["base"] = "base"
     capabilities: Capabilities
     max_context_length: int
+    n_parameters: int | None = None
     aliases: list[str]
 
 
@@ -63,5 +64,6 @@ def model_card(model: ServedModel) -> ModelCard:
             embedding=model.abilities.embedding,
         ),
         max_context_length=model.context_tokens,
+        n_parameters=None if model.n_parameters is None else int(model.n_parameters),
         aliases=list(model.aliases),
     )
