@@ -13,7 +13,7 @@ from galerne.api.app import describe
 from galerne.api.services import Accounts, Answers
 from galerne.api.wire.request import HARMLESS
 from galerne.catalog import default_catalog
-from galerne.cli.planner import make_planner
+from galerne.cli.planner import Planner
 
 SUCCESS = "Successful Response"
 PREFIX = "#/components/schemas/"
@@ -36,7 +36,7 @@ def document() -> dict[str, Any]:
         catalog=default_catalog(),
         version=__version__,
         fit=tuple,
-        site=make_planner(default_catalog()),
+        site=Planner(default_catalog()),
     )
     return describe(create_app(services))
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from galerne.api import Services, create_app
 from galerne.catalog import default_catalog
-from galerne.cli.planner import make_planner
+from galerne.cli.planner import Planner
 from galerne.clock import ManualClock
 from galerne.energy import FacilityFactors
 from galerne.errors import UnknownModel, UnknownReceipt
@@ -261,7 +261,7 @@ def services(gateway: FakeGateway | None = None, **changes) -> Services:
         "clock": ManualClock(),
         "new_id": lambda: f"{next(numbers):024x}",
         "pad": lambda: 9,
-        "site": make_planner(default_catalog()),
+        "site": Planner(default_catalog()),
         **changes,
     }
     return Services(**given)

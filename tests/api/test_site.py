@@ -1,11 +1,13 @@
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
-from galerne.api import SitePlanner
+from galerne.api import SiteWish, create_app
 from galerne.catalog import default_catalog
-from galerne.cli.planner import make_planner
-from tests.api.fakes import client
+from galerne.cli.planner import Planner
+from tests.api.fakes import client, services
 
 ESSONNE = (Path(__file__).parents[2] / "examples" / "essonne.toml").read_text(encoding="utf-8")
 SMALL = ESSONNE.replace("n_samples = 400", "n_samples = 50")
@@ -13,16 +15,27 @@ ROUTES = ("/v1/site/plan", "/v1/site/compare", "/v1/site/configurations")
 
 
 def real():
-    return client(site=make_planner(default_catalog()))
+    return client(site=Planner(default_catalog()))
 
 
-def echo() -> SitePlanner:
-    return SitePlanner(
-        plan=lambda text: {"n_characters": len(text)},
-        compare=lambda _text, places, objectives: {"places": list(places), "by": list(objectives)},
-        configure=lambda _text, n: {"n": n},
-        schema=dict,
-    )
+class EchoPlanner:
+    """Answers with what it was asked."""
+
+    def plan(self, wish: SiteWish):
+        return {"n_characters": len(wish.text), "changes": wish.changes, "n_samples": wish.n_samples}
+
+    def compare(self, wish, places, objectives):
+        return {"places": list(places), "by": list(objectives)}
+
+    def configure(self, wish, n_accelerators):
+        return {"n": n_accelerators}
+
+    def schema(self):
+        return {}
+
+
+def echo() -> EchoPlanner:
+    return EchoPlanner()
 
 
 def test_a_scenario_becomes_a_plan():
@@ -50,7 +63,12 @@ def test_the_schema_is_served():
 
 def test_what_was_asked_reaches_the_planner():
     served = client(site=echo())
-    assert served.post("/v1/site/plan", content="name = 'été'".encode()).json() == {"n_characters": 12}
+    asked = "/v1/site/plan?set=site.place%3Dlyon&set=load%3D&samples=60"
+    assert served.post(asked, content="name = 'été'".encode()).json() == {
+        "n_characters": 12,
+        "changes": ["site.place=lyon", "load="],
+        "n_samples": 60,
+    }
     assert served.post("/v1/site/compare", content=b"x").json() == {"places": [], "by": ["cost"]}
     assert served.post("/v1/site/configurations", content=b"x").json() == {"n": 32}
 
@@ -92,3 +110,88 @@ def test_no_accelerators_are_no_number():
         400,
         422,
     )
+
+
+def test_a_change_moves_the_plan_and_words_come_in_the_readers_language():
+    url = "/v1/site/plan?set=site.place%3Dtokyo&set=site.zone%3DJP&samples=50&quick=true&language=fr"
+    plan = real().post(url, content=SMALL.encode()).json()
+    assert plan["chosen"]["place"] == "tokyo"
+    assert plan["words"]["figures"]["n_racks"]["name"] == "Baies"
+    assert plan["words"]["breakdown"]["facility_w"]["cooling"]["name"] == "Froid"
+
+
+def test_the_scenario_comes_back_changed_with_its_comments():
+    response = real().post("/v1/site/scenario?set=site.contracted_w%3D10e6", content=SMALL.encode())
+    assert response.headers["content-type"].startswith("application/toml")
+    assert "contracted_w = 10000000.0\n" in response.text
+    assert "# five units where four would do (N+1)" in response.text
+
+
+def test_a_change_that_makes_no_scenario_is_refused():
+    response = real().post("/v1/site/scenario?set=site.place%3D", content=SMALL.encode())
+    assert response.status_code == 422
+    assert "site.place" in response.json()["error"]["message"]
+
+
+def test_a_place_is_shown_and_an_unknown_one_is_not():
+    assert real().get("/v1/site/places/essonne").json()["zone"] == "FR"
+    assert real().get("/v1/site/places/atlantis").status_code == 404
+
+
+def test_there_are_choices_and_cases_to_start_from():
+    choices = real().get("/v1/site/choices?language=fr").json()
+    assert {"id": "tokyo", "name": "Tokyo", "zone": "JP"} in choices["places"]
+    cases = {case["id"]: case["scenario"] for case in real().get("/v1/site/cases").json()["data"]}
+    assert cases["essonne"] == ESSONNE
+    assert len(cases) == 5
+
+
+def test_every_case_can_be_planned_as_it_comes():
+    served = real()
+    for case in served.get("/v1/site/cases").json()["data"]:
+        url = "/v1/site/plan?samples=50&quick=true"
+        assert served.post(url, content=case["scenario"].encode()).status_code == 200, case["id"]
+
+
+@pytest.mark.slow
+def test_a_report_is_one_page():
+    response = real().post("/v1/site/report?language=fr", content=SMALL.encode())
+    assert response.headers["content-type"].startswith("text/html")
+    assert response.text.startswith("<!doctype html>")
+
+
+class PatientPlanner(EchoPlanner):
+    """Works until it is told to stop."""
+
+    def __init__(self):
+        self.began, self.ended = threading.Event(), threading.Event()
+
+    def plan(self, wish):
+        try:
+            while True:
+                wish.on_progress(0.0)
+                self.began.set()
+        finally:
+            self.ended.set()
+
+
+def test_work_ends_when_the_client_leaves():
+    planner = PatientPlanner()
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
+        "scheme": "http", "path": "/v1/site/plan", "raw_path": b"/v1/site/plan", "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 4747),
+    }  # fmt: skip
+    inbox = [{"type": "http.request", "body": b"x", "more_body": False}]
+
+    async def receive():
+        if inbox:
+            return inbox.pop()
+        await asyncio.to_thread(planner.began.wait)
+        return {"type": "http.disconnect"}
+
+    async def send(_):
+        return None
+
+    asyncio.run(create_app(services(site=planner))(scope, receive, send))
+    assert planner.ended.wait(timeout=30)

@@ -70,7 +70,7 @@ def test_every_figure_has_a_range_and_sources_that_exist():
         assert item.low <= item.value <= item.high, item
         assert item.sources
         assert set(item.sources) <= set(sources)
-        assert item.method in {"measured", "derived", "modelled"}
+        assert item.method in {"given", "measured", "derived", "modelled"}
     absent = {"n_spare_systems", "erf_ratio", "reused_j"}  # no load, no heat contract in this scenario
     assert set(plan_of().figures) == set(FIGURES) - absent
 

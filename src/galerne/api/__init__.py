@@ -2,7 +2,7 @@
 
 from galerne.api.app import create_app
 from galerne.api.keys import Doorkeeper
-from galerne.api.services import Services, SitePlanner
+from galerne.api.services import Services, SitePlanner, SiteWish
 from galerne.ledger import hash_key
 
-__all__ = ["Doorkeeper", "Services", "SitePlanner", "create_app", "hash_key"]
+__all__ = ["Doorkeeper", "Services", "SitePlanner", "SiteWish", "create_app", "hash_key"]

@@ -83,20 +83,64 @@ def random_id() -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SitePlanner:
-    """From the text of a scenario to plain data.
+class SiteWish:
+    """What is asked of the planner.
 
     Attributes:
-        plan: a plan of it.
-        compare: places of these ids, ranked by these objectives.
-        configure: the best ways to run its model on so many accelerators.
-        schema: of scenarios.
+        text: a scenario in TOML.
+        changes: of it, such as ``site.place=lyon``.
+        n_samples: instead of those that the scenario names.
+        quick: ranges from fewer moments of the year, for a page that follows a lever.
+        language: of the reader, where names and quantities are wanted as text too.
+        on_progress: told the share that is done; what it raises ends the work.
     """
 
-    plan: Callable[[str], Mapping[str, Any]]
-    compare: Callable[[str, Sequence[str], Sequence[str]], Mapping[str, Any]]
-    configure: Callable[[str, int], Mapping[str, Any]]
-    schema: Callable[[], Mapping[str, Any]]
+    text: str
+    changes: tuple[str, ...] = ()
+    n_samples: int | None = None
+    quick: bool = False
+    language: Language | None = None
+    on_progress: Callable[[float], None] | None = None
+
+
+class SitePlanner(Protocol):
+    """From the text of a scenario to plain data: the data centre behind the answers."""
+
+    def plan(self, wish: SiteWish) -> Mapping[str, Any]:
+        """A plan."""
+        ...
+
+    def report(self, wish: SiteWish) -> str:
+        """The report of a plan, one HTML page."""
+        ...
+
+    def edit(self, wish: SiteWish) -> str:
+        """The scenario with its changes, comments kept."""
+        ...
+
+    def compare(self, wish: SiteWish, places: Sequence[str], objectives: Sequence[str]) -> Mapping[str, Any]:
+        """Places of these ids, ranked by these objectives."""
+        ...
+
+    def configure(self, wish: SiteWish, n_accelerators: int) -> Mapping[str, Any]:
+        """The best ways to run the scenario's model on so many accelerators."""
+        ...
+
+    def show(self, place: str) -> Mapping[str, Any]:
+        """What is known of a place."""
+        ...
+
+    def choices(self, language: Language) -> Mapping[str, Any]:
+        """Ids and names of what a scenario may name."""
+        ...
+
+    def cases(self) -> Mapping[str, Any]:
+        """The worked cases: scenarios to start from."""
+        ...
+
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON schema of scenarios."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -141,6 +141,37 @@ class ApiClient:
         vectors = (tuple(map(float, entry["embedding"])) for entry in made["data"])
         return MadeVectors(vectors=tuple(vectors), receipt=made.get("usage", {}).get("galerne"))
 
+    async def site(self, what: str, scenario: str, **query: Any) -> httpx.Response:
+        """Ask the planner of data centres.
+
+        Args:
+            what: ``plan``, ``report``, ``scenario``, ``compare`` or ``configurations``.
+            scenario: in TOML.
+            **query: as its routes take it; ``None`` is left out.
+
+        Raises:
+            AnswerRefused: the scenario is at fault, or nothing meets its objective.
+            ServerUnreachable: nobody answers.
+        """
+        wanted = {name: value for name, value in query.items() if value is not None}
+        try:
+            response = await self._connection().post(
+                f"/v1/site/{what}", params=wanted, content=scenario.encode()
+            )
+            await _raise_for_problem(response)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        return response
+
+    async def site_choices(self, *, language: str) -> dict[str, Any]:
+        """What a scenario may name."""
+        return await self._get(f"/v1/site/choices?language={language}")
+
+    async def site_cases(self) -> list[dict[str, Any]]:
+        """The worked cases, scenarios to start from."""
+        data: list[dict[str, Any]] = (await self._get("/v1/site/cases"))["data"]
+        return data
+
     async def answer(
         self,
         messages: Sequence[Mapping[str, Any]],

@@ -17,7 +17,7 @@ from galerne.chat.web import create_web
 from galerne.cli.electricity import open_electricity, packaged_electricity
 from galerne.cli.metering import meter_parts
 from galerne.cli.nodes import PoweredNode, local_node, simulated_node
-from galerne.cli.planner import make_planner
+from galerne.cli.planner import Planner
 from galerne.cli.settings import Settings, is_loopback
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
@@ -246,5 +246,5 @@ def _make_services(
         key_required=not is_loopback(settings.host),
         allowed_hosts=("localhost", settings.host, *settings.host_names),
         fit=fits,
-        site=make_planner(catalog),
+        site=Planner(catalog),
     )

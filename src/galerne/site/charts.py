@@ -12,6 +12,7 @@ from galerne.language import Language
 from galerne.site.climate import DAYS_PER_MONTH, month_hour_mean
 from galerne.site.plan import SitePlan
 from galerne.site.tornado import name_input
+from galerne.site.worded import names_in
 from galerne.site.wording import Wording
 
 INK, SOFT, LINE = "#16262d", "#4a5d64", "#d5dddc"
@@ -123,7 +124,7 @@ def draw_day(plan: SitePlan, wording: Wording) -> str:
 
 def draw_tornado(plan: SitePlan, wording: Wording) -> str:
     """What each input does to a million written tokens, euros on the left and grams on the right, as SVG."""
-    names = [name_input(swing.name, wording) for swing in plan.tornado[:TORNADO_ROWS]]
+    names = [name_input(swing.name, wording, names_in(plan)) for swing in plan.tornado[:TORNADO_ROWS]]
     width = (_WIDE - _MOST_ROOM - 70) // 2
     sides = (("eur", "EUR", "output_eur"), ("co2_g", "g", "output_co2_g"))
     charts = [

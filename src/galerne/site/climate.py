@@ -77,19 +77,20 @@ def normal_calendar(n_quantiles: int = N_QUANTILES, *, week: bool = False) -> Ca
     return Calendar(month=month, hour=hour, weekend=kind == 1, duration_s=duration_s)
 
 
-def read_weather(place: ClimatePlace, *, week: bool = False) -> Weather:
+def read_weather(place: ClimatePlace, *, week: bool = False, n_quantiles: int = N_QUANTILES) -> Weather:
     """The weather of a place from its normals.
 
     Args:
         place: where.
         week: whether working days and weekends are moments apart.
+        n_quantiles: moments that each hour of a month stands for.
 
     Raises:
         InvalidFact: the file of normals is not twelve months of 24 hours.
     """
     normals, source = _read_normals(place.normals)
-    z = np.array([NormalDist().inv_cdf((i + 0.5) / N_QUANTILES) for i in range(N_QUANTILES)])
-    calendar = normal_calendar(week=week)
+    z = np.array([NormalDist().inv_cdf((i + 0.5) / n_quantiles) for i in range(n_quantiles)])
+    calendar = normal_calendar(n_quantiles, week=week)
     dry_bulb_c, wet_bulb_c = (
         (normals[f"{bulb}_bulb_c"] + normals[f"{bulb}_bulb_spread_k"] * z).ravel() for bulb in ("dry", "wet")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ from galerne.site.series import Hourly, on_calendar
 from galerne.site.worlds import World
 from galerne.spread import Spread
 from galerne.units import Numeric
+
+OWN = "scenario"
+"""Key of the source of what a scenario itself says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -71,17 +75,30 @@ class Electricity:
         """What a kilowatt-hour brings with it."""
         zone = world.row(self.zone)
         published = self.hourly_g_per_kwh
-        intensity = (
-            zone.g_per_kwh * world.fact(self.carbon_error, scope=self.zone.id)
-            if published is None
-            else published
-        )
+        if published is not None:
+            intensity: Numeric = published
+        elif self.zone.sources.get("g_per_kwh") == OWN:
+            intensity = zone.g_per_kwh
+        else:
+            intensity = zone.g_per_kwh * world.fact(self.carbon_error, scope=self.zone.id)
         return GridFactors(
             g_per_kwh=intensity,
             l_per_kwh=zone.l_per_kwh,
             eur_per_kwh=self.price_eur_per_kwh(world),
             direct_g_per_kwh=self.direct_g_per_kwh,
         )
+
+
+def with_own_carbon(zone: ZoneFactor, own: Spread | None) -> ZoneFactor:
+    """The zone with the carbon that a scenario gives for its own electricity."""
+    if own is None:
+        return zone
+    return dataclasses.replace(
+        zone,
+        g_per_kwh=own.best,
+        spread={**zone.spread, "g_per_kwh": own},
+        sources={**zone.sources, "g_per_kwh": OWN},
+    )
 
 
 def find_electricity(
@@ -111,7 +128,7 @@ def find_electricity(
         raise InvalidScenario(path="money.electricity_eur_per_kwh", problem=problem)
     level, own_level = catalog.facts["price-level-spread"], catalog.facts["zone-price-spread"]
     chosen = own is not None or hourly.price_eur_per_kwh is not None
-    sources: tuple[str, ...] = ("scenario",) if chosen else ()
+    sources: tuple[str, ...] = (OWN,) if chosen else ()
     sources += tuple(part.sources["default"] for part in parts)
     if not known:
         sources = (

@@ -37,10 +37,10 @@ def plan_to_json(plan: SitePlan) -> dict[str, Any]:
             "weight_format": plan.weight_format.id,
             "cooling_plant": plan.cooling_plant.id,
             "power_stages": [stage.id for stage in plan.power_stages],
+            "g_per_kwh": plan.zone.g_per_kwh,
         },
         "figures": [
-            {"section": FIGURES[name].section, **dataclasses.asdict(figure)}
-            for name, figure in plan.figures.items()
+            {"section": FIGURES[name].section, **_fields(figure)} for name, figure in plan.figures.items()
         ],
         "breakdown": {
             "facility_w": dict(plan.breakdown_w),
@@ -48,11 +48,16 @@ def plan_to_json(plan: SitePlan) -> dict[str, Any]:
             "yearly_co2_g": dict(plan.breakdown_g),
         },
         "hours": _mean_days(plan.hours),
-        "tornado": [dataclasses.asdict(swing) for swing in plan.tornado],
-        "growth": [dataclasses.asdict(year) for year in plan.growth],
-        "reported": [dataclasses.asdict(row) for row in plan.comparisons],
-        "sources": {key: dataclasses.asdict(source) for key, source in plan.sources.items()},
+        "tornado": [_fields(swing) for swing in plan.tornado],
+        "growth": [_fields(year) for year in plan.growth],
+        "reported": [_fields(row) for row in plan.comparisons],
+        "sources": {key: _fields(source) for key, source in plan.sources.items()},
     }
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """A flat record as an object."""
+    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
 
 
 def _mean_days(hours: FacilityHour) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from galerne.site.scenario import Scenario
 from galerne.site.worlds import flat
 from galerne.units import Numeric
 
@@ -17,8 +18,9 @@ class Figure:
 
     Attributes:
         low: 5th percentile; high: 95th. Equal to the value where nothing it rests on has a range.
-        method: ``measured``, ``derived`` or ``modelled``.
+        method: ``measured``, ``derived`` or ``modelled``; ``given`` where the scenario itself says it.
         sources: keys of the sources it rests on.
+        deciding: the one or two of them that move it most.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Figure:
     high: float
     method: str
     sources: tuple[str, ...]
+    deciding: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +54,7 @@ _RUN = (*_BUILD, "perf")
 _MONEY = (*_RUN, "prices")
 
 FIGURES: Mapping[str, FigureKind] = {
-    "contracted_w": FigureKind(section="build", unit="W", method="derived", rests_on=("scenario",)),
+    "contracted_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
     "n_accelerators": FigureKind(section="build", unit="1", method="modelled", rests_on=_BUILD),
     "n_systems": FigureKind(section="build", unit="1", method="modelled", rests_on=_BUILD),
     "n_spare_systems": FigureKind(section="build", unit="1", method="derived", rests_on=("scenario",)),
@@ -159,8 +162,32 @@ FIGURES: Mapping[str, FigureKind] = {
 """Every figure a plan may have, in the order of the report. Those of ``run`` are of a year."""
 
 
+def given_figures(scenario: Scenario) -> frozenset[str]:
+    """Figures that are the scenario's own words, handed back."""
+    said = {
+        "contracted_w": scenario.site.contracted_w is not None,
+        "n_systems": scenario.load is None and scenario.compute.n_systems is not None,
+        "n_spare_systems": scenario.load is not None,
+        "load_ratio": scenario.load is None,
+        "electricity_eur_per_kwh": scenario.money.electricity_eur_per_kwh is not None,
+    }
+    return frozenset(name for name, is_said in said.items() if is_said)
+
+
+def counted_figures(scenario: Scenario) -> frozenset[str]:
+    """Figures that only multiply what the scenario says by what the system's maker says."""
+    given = given_figures(scenario)
+    return frozenset({"n_accelerators", "n_racks"}) if "n_systems" in given else frozenset()
+
+
 def make_figures(
-    best: Mapping[str, Numeric], sampled: Mapping[str, Numeric], groups: Mapping[str, Iterable[str]]
+    best: Mapping[str, Numeric],
+    sampled: Mapping[str, Numeric],
+    groups: Mapping[str, Iterable[str]],
+    *,
+    given: Collection[str] = (),
+    counted: Collection[str] = (),
+    deciding: Mapping[str, tuple[str, ...]] | None = None,
 ) -> dict[str, Figure]:
     """Figures from their best values and samples; those that this plan does not have are left out.
 
@@ -168,6 +195,9 @@ def make_figures(
         best: one number by name.
         sampled: numbers of all samples by name.
         groups: source keys by group of ``rests_on``.
+        given: figures that the scenario says itself.
+        counted: figures that are derived from those alone.
+        deciding: by name, the sources of the inputs that move a figure most.
     """
     made: dict[str, Figure] = {}
     for name, kind in FIGURES.items():
@@ -175,14 +205,21 @@ def make_figures(
             continue
         value = float(flat(best[name])[0])
         low, high = np.quantile(flat(sampled[name]), (0.05, 0.95))
-        keys = dict.fromkeys(key for group in kind.rests_on for key in groups[group])
+        method, rests_on = kind.method, kind.rests_on
+        if name in given:
+            method, rests_on = "given", ("scenario",)
+        elif name in counted:
+            method, rests_on = "derived", ("system", "scenario")
+        keys = tuple(dict.fromkeys(key for group in rests_on for key in groups[group]))
+        moving = tuple(key for key in (deciding or {}).get(name, ()) if key in keys)
         made[name] = Figure(
             name=name,
             value=value,
             unit=kind.unit,
             low=min(float(low), value),
             high=max(float(high), value),
-            method=kind.method,
-            sources=tuple(keys),
+            method=method,
+            sources=keys,
+            deciding=moving or keys[-1:],
         )
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -25,12 +26,12 @@ from galerne.errors import Infeasible, InvalidScenario
 from galerne.site.capacity import CapacityPlan
 from galerne.site.evaluate import YearOfSite, evaluate
 from galerne.site.facility import FacilityHour
-from galerne.site.figures import Figure, make_figures
+from galerne.site.figures import Figure, counted_figures, given_figures, make_figures
 from galerne.site.load import GrowthYear, growth_path
-from galerne.site.parts import Parts, find_parts
+from galerne.site.parts import Parts, coarsen_parts, find_parts
 from galerne.site.scenario import Reported, Scenario
 from galerne.site.series import Hourly
-from galerne.site.tornado import Swing, find_swings
+from galerne.site.tornado import Swing, find_deciding, find_swings, move_inputs
 from galerne.site.worlds import best_world, flat, sampled_worlds
 from galerne.units import Numeric
 
@@ -116,6 +117,7 @@ def plan_site(
     *,
     catalog: Catalog,
     hourly: Hourly | None = None,
+    quick: bool = False,
     on_progress: Callable[[float], None] | None = None,
 ) -> SitePlan:
     """Plan a site.
@@ -124,6 +126,7 @@ def plan_site(
         scenario: what is wanted.
         catalog: facts.
         hourly: the user's own hours, read by ``series.read_hourly``.
+        quick: take ranges and swings from fewer moments of the year; values stay those of all of them.
         on_progress: told the share that is done, now and then.
 
     Raises:
@@ -135,9 +138,22 @@ def plan_site(
     parts = find_parts(scenario, catalog, hourly=hourly)
     best = evaluate(parts, scenario, best_world())
     require_connection(best, scenario)
-    sampled = sample_numbers(parts, scenario, on_progress=on_progress)
+    rough = coarsen_parts(parts, scenario, catalog) if quick else parts
+    sampled: Mapping[str, Numeric] = sample_numbers(rough, scenario, on_progress=on_progress)
+    moved = move_inputs(rough, scenario)
+    if rough is not parts:
+        at_best = evaluate(rough, scenario, best_world()).numbers
+        sampled = _around(sampled, best.numbers, at_best)
+        moved = dataclasses.replace(moved, numbers=_around(moved.numbers, best.numbers, at_best))
     groups = _source_groups(parts)
-    figures = make_figures(best.numbers, sampled, groups)
+    figures = make_figures(
+        best.numbers,
+        sampled,
+        groups,
+        given=given_figures(scenario),
+        counted=counted_figures(scenario),
+        deciding=find_deciding(moved, parts),
+    )
     facts = (*(parts.facts[name] for name in FACTS_USED), *parts.electricity.facts, parts.build_cost)
     return SitePlan(
         scenario=scenario,
@@ -156,7 +172,7 @@ def plan_site(
         breakdown_g=_plain(best.breakdown_g),
         facts=facts,
         hours=best.hours,
-        tornado=find_swings(parts, scenario),
+        tornado=find_swings(moved, parts),
         growth=growth_path(
             scenario,
             best_world(),
@@ -206,6 +222,17 @@ def require_connection(best: YearOfSite, scenario: Scenario) -> None:
             available=contracted_w,
             unit="W",
         )
+
+
+def _around(
+    numbers: Mapping[str, Numeric], best: Mapping[str, Numeric], at_best: Mapping[str, Numeric]
+) -> dict[str, Numeric]:
+    """Numbers of a rougher year, moved to where the best values of the whole year are."""
+    moved: dict[str, Numeric] = {}
+    for name, values in numbers.items():
+        ours, rough = (float(flat(one[name])[0]) for one in (best, at_best))
+        moved[name] = values * (ours / rough) if rough else values
+    return moved
 
 
 def _keys(

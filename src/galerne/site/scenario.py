@@ -30,6 +30,7 @@ class Site:
         zone: id of a grid zone.
         reserve_ratio: share of the connection never planned on.
         contracted_w: power of the grid connection; without it, what the systems need.
+        grid_g_per_kwh: carbon of this site's electricity; without it, that of the zone.
         power_stages: ids of the power chain, from the rack towards the grid.
         installed_ratio: power of each stage over the IT it feeds.
         cooling_plant: id of the cooling plant.
@@ -43,6 +44,7 @@ class Site:
     installed_ratio: Annotated[float, Limits(1.0, 4.0)]
     cooling_plant: str
     contracted_w: Annotated[float | None, Limits(1e3, 1e11)] = None
+    grid_g_per_kwh: Annotated[Spread | None, Limits(0.0, 3000.0)] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

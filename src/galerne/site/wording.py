@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from galerne.units import KWH_J
 _NO_BREAK = "\u00a0"
 _THIN_NO_BREAK = "\u202f"
 _FRENCH_MARKS = {ord(","): _THIN_NO_BREAK, ord("."): ","}
+_FRENCH_BYTES = re.compile(r"^([PTGMk]?)B\b")
 _EXACT_BELOW = 1e6  # whole numbers below keep all their digits
 _PACKAGE = "galerne.site"
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"))
@@ -83,14 +85,19 @@ class Wording:
         return self.number(scaled, digits=4 if unit == "1" and 1.0 < abs(best) < 2.0 else 3)
 
     def _with_unit(self, text: str, unit: str, *, best: float) -> str:
-        symbol = _scale_of(best, unit)[1]
-        symbol = self.phrases.get(symbol, symbol)
+        symbol = self._symbol(_scale_of(best, unit)[1])
         unit = _bare(unit)
         if unit not in _CURRENCIES:
             return f"{text}{_NO_BREAK}{symbol}" if symbol else text
         if self.language is Language.FRENCH:
             return f"{text}{_NO_BREAK}{symbol}{_CURRENCIES[unit]}"
         return f"{_CURRENCIES[unit]}{text}{symbol}"
+
+    def _symbol(self, symbol: str) -> str:
+        """A unit in the reader's language: bytes are octets in French, tokens jetons."""
+        if self.language is Language.FRENCH:
+            symbol = _FRENCH_BYTES.sub(r"\1o", symbol).replace("tok/s", "jetons/s")
+        return self.phrases.get(symbol, symbol)
 
 
 def wording_in(language: Language) -> Wording:

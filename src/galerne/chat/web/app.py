@@ -19,7 +19,7 @@ from galerne.chat.fit_view import view_fits
 from galerne.chat.records import ThreadPage
 from galerne.chat.store import ConversationStore
 from galerne.chat.temporary import Stores, is_temporary, open_temporary
-from galerne.chat.web import asking, keeping, pages
+from galerne.chat.web import asking, keeping, pages, planner
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
@@ -84,6 +84,9 @@ def create_web(
             route("/", show_start),
             route("/c/{conversation_id}", show_conversation),
             route("/chain", show_chain),
+            route("/plan", planner.show_planner),
+            route("/ui/plan", planner.show_result),
+            route("/ui/plan/{what}", planner.save),
             route("/search", keeping.search),
             route("/ui/chain", update_chain),
             route("/ui/fit", show_fits),

@@ -140,6 +140,16 @@ def chain_page(request: Request, view: ChainView) -> HTMLResponse:
     )
 
 
+def planner_page(request: Request, **facts: Any) -> HTMLResponse:
+    """The planner of data centres."""
+    return _page(request, "plan.html", **facts)
+
+
+def plan_fragment(request: Request, **facts: Any) -> HTMLResponse:
+    """A plan alone."""
+    return HTMLResponse(_render(request, "plan_result.html", **facts))
+
+
 def key_page(request: Request, *, wrong: bool) -> HTMLResponse:
     """Asks for the key."""
     return _page(request, "key.html", status=401, wrong=wrong)

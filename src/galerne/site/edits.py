@@ -1,0 +1,136 @@
+"""A scenario with a few values changed, its comments and everything else as they were."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from galerne.errors import InvalidScenario
+
+Value: TypeAlias = str | float | int | Mapping[str, float] | None
+
+_HEADER = re.compile(r"^\s*\[{1,2}\s*([\w-]+)\s*\]{1,2}\s*(#.*)?$")
+
+
+def edit_scenario(text: str, changes: Mapping[str, Value]) -> str:
+    """The text of a scenario in which some keys have other values.
+
+    Args:
+        text: of a scenario.
+        changes: value by path such as ``site.place``; ``None`` takes the key away, and a path without a dot
+            a whole section.
+
+    Raises:
+        InvalidScenario: not TOML, or written so that a key cannot be changed in place.
+    """
+    wanted = copy.deepcopy(_tables(text))
+    lines = text.splitlines()
+    for path, value in changes.items():
+        section, _, key = path.partition(".")
+        if not key:
+            if value is not None:
+                raise InvalidScenario(path=path, problem="name a key, as in site.place")
+            wanted.pop(section, None)
+            lines = _without_section(lines, section)
+            continue
+        _change(wanted.setdefault(section, {}), key, value)
+        lines = _with_value(lines, section, key, value)
+    edited = "\n".join(lines) + "\n"
+    wanted = {name: table for name, table in wanted.items() if table}
+    names = ", ".join(changes)
+    try:
+        in_place = tomllib.loads(edited) == wanted
+    except tomllib.TOMLDecodeError:
+        in_place = False
+    if not in_place:
+        raise InvalidScenario(path=names, problem="cannot be changed in place: write one key on one line")
+    return edited
+
+
+def read_changes(assignments: Iterable[str]) -> dict[str, Value]:
+    """Changes from texts such as ``site.place=lyon`` or ``workload.load_ratio=0.4``; an empty value removes.
+
+    Raises:
+        InvalidScenario: there is no ``=``, or no path before it.
+    """
+    changes: dict[str, Value] = {}
+    for assignment in assignments:
+        path, equals, text = (part.strip() for part in assignment.partition("="))
+        if not equals or not re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", path):
+            raise InvalidScenario(path=assignment, problem="expected section.key=value")
+        changes[path] = _read_value(text)
+    return changes
+
+
+def _read_value(text: str) -> Value:
+    if not text:
+        return None
+    try:
+        value: Value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value
+
+
+@functools.lru_cache(maxsize=8)
+def _tables(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidScenario(path="scenario", problem=str(error)) from error
+
+
+def _change(table: Any, key: str, value: Value) -> None:
+    if not isinstance(table, dict):
+        raise InvalidScenario(path=key, problem="its section is not a table")
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
+
+
+def _section(lines: list[str], section: str) -> tuple[int, int] | None:
+    """Where a section's keys are: after its header, up to the next header or the blank before it."""
+    headers = [(n, match.group(1)) for n, line in enumerate(lines) if (match := _HEADER.match(line))]
+    for number, (start, name) in enumerate(headers):
+        if name == section:
+            end = headers[number + 1][0] if number + 1 < len(headers) else len(lines)
+            while end > start + 1 and _is_apart(lines[end - 1]):
+                end -= 1
+            return start + 1, end
+    return None
+
+
+def _is_apart(line: str) -> bool:
+    """Whether a line at the end of a section belongs to what follows."""
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _without_section(lines: list[str], section: str) -> list[str]:
+    place = _section(lines, section)
+    return lines if place is None else [*lines[: place[0] - 1], *lines[place[1] :]]
+
+
+def _with_value(lines: list[str], section: str, key: str, value: Value) -> list[str]:
+    place = _section(lines, section)
+    if place is None:
+        return lines if value is None else [*lines, "", f"[{section}]", f"{key} = {_written(value)}"]
+    start, end = place
+    for number in range(start, end):
+        if re.match(rf"\s*{re.escape(key)}\s*=", lines[number]):
+            kept = [] if value is None else [f"{key} = {_written(value)}"]
+            return [*lines[:number], *kept, *lines[number + 1 :]]
+    return lines if value is None else [*lines[:end], f"{key} = {_written(value)}", *lines[end:]]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {_written(number)}" for name, number in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_written(entry) for entry in value) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
