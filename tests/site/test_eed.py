@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from galerne.catalog import default_catalog
 from galerne.errors import InvalidScenario
 from galerne.language import Language
 from galerne.site import (
@@ -18,12 +19,14 @@ from galerne.site import (
     read_metered,
     render_eed,
 )
-from galerne.site.eed import IDENTITY, RATIOS, UNITS
+from galerne.site.eed import IDENTITY, RATIOS, UNITS, degree_days
 from galerne.site.history import History, MeteredStretch, year_limits
+from galerne.site.metered import Metered
 from tests.site.factories import plan_of
 from tests.site.test_report import Page
 
 FORM = (Path(__file__).parents[2] / "examples" / "operator.toml").read_text(encoding="utf-8")
+CATALOG = default_catalog()
 HEADER = "from,to,e_dc_kwh,e_it_kwh,w_in_m3,e_reuse_kwh"
 
 
@@ -41,7 +44,7 @@ def metered(folder, rows=None, header=HEADER, year=2026):
 
 
 def report(folder, form=FORM, **changes):
-    return make_report(metered(folder, **changes), read_form(form), grid_g_per_kwh=40.0)
+    return make_report(metered(folder, **changes), read_form(form), grid_g_per_kwh=40.0, catalog=CATALOG)
 
 
 def test_the_ratios_are_those_of_the_regulation(tmp_path):
@@ -138,7 +141,10 @@ def test_the_ledger_gives_the_it_and_only_a_declared_pue_the_building():
 
 def test_an_empty_ledger_reports_nothing():
     made = make_report(
-        metered_from_ledger(History(), year=2026, pue_ratio=None), read_form(""), grid_g_per_kwh=40.0
+        metered_from_ledger(History(), year=2026, pue_ratio=None),
+        read_form(""),
+        grid_g_per_kwh=40.0,
+        catalog=CATALOG,
     )
     assert all(row.value is None for row in made.indicators)
     assert made.completeness_ratio == 0
@@ -146,7 +152,12 @@ def test_an_empty_ledger_reports_nothing():
 
 def test_a_simulated_year_has_the_ratios_of_its_plan():
     plan = plan_of()
-    made = make_report(metered_from_plan(plan, year=2027), read_form(""), grid_g_per_kwh=plan.zone.g_per_kwh)
+    made = make_report(
+        metered_from_plan(plan, year=2027, catalog=CATALOG),
+        read_form(""),
+        grid_g_per_kwh=plan.zone.g_per_kwh,
+        catalog=CATALOG,
+    )
     assert made.value("PUE") == pytest.approx(plan.figures["pue_ratio"].value)
     assert made.value("CUE") == pytest.approx(plan.figures["cue_g_per_kwh"].value)
     assert made.value("CER") == pytest.approx(plan.figures["cer_ratio"].value)
@@ -173,3 +184,49 @@ def test_programs_and_spreadsheets_get_every_indicator(tmp_path):
     wire = json.loads(json.dumps(eed_to_json(made), allow_nan=False))
     lines = list(csv.DictReader(io.StringIO(eed_to_csv(made))))
     assert [row["symbol"] for row in wire["indicators"]] == [row["symbol"] for row in lines] == list(UNITS)
+
+
+@pytest.mark.parametrize(
+    ("pue", "letter", "to_next"),
+    [
+        (1.1, "A", None),
+        (1.2, "B", 0.05),
+        (1.3, "C", 0.05),
+        (1.45, "D", 0.1),
+        (1.7, "E–F", 0.2),
+        (2.0, "G", 0.1),
+    ],
+)
+def test_the_label_tells_its_class_and_the_way_to_the_next(tmp_path, pue, letter, to_next):
+    made = report(tmp_path, rows=months(f"{1000 * pue:g},1000,10,60"))
+    label = {row.symbol: row for row in made.label}
+    assert label["PUE"].letter == letter
+    assert label["PUE"].to_next == (None if to_next is None else pytest.approx(to_next))
+    assert label["WUE"].letter == "G"
+
+
+def test_fresh_water_counts_on_the_label_where_it_is_metered_apart(tmp_path):
+    header, rows = f"{HEADER},w_in_fre_m3", months("1200,1000,10,60,0.05")
+    label = {row.symbol: row for row in report(tmp_path, rows=rows, header=header).label}
+    assert (label["WUE"].letter, label["WUE"].note) == ("A", "W_IN_FRE / E_IT")
+
+
+def test_cooling_degree_days_follow_the_place():
+    days = {place: degree_days(CATALOG, place).value for place in ("stockholm", "essonne", "singapore")}
+    assert days["stockholm"] < days["essonne"] < 100 < 365 * 4 < days["singapore"] < 365 * 9
+    made = make_report(
+        metered_from_plan(plan_of(), year=2026, catalog=CATALOG),
+        read_form(""),
+        grid_g_per_kwh=None,
+        catalog=CATALOG,
+    )
+    assert made.value("CDD") == days["essonne"]
+    assert (
+        make_report(
+            Metered(year=2026, basis="metered", quantities={}),
+            read_form('place = "singapore"'),
+            grid_g_per_kwh=None,
+            catalog=CATALOG,
+        ).value("CDD")
+        == days["singapore"]
+    )

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from galerne.catalog import default_catalog
-from galerne.site import plan_to_json
+from galerne.errors import InvalidScenario
+from galerne.site import plan_to_json, read_scenario
 from galerne.site.cost import capital_recovery_ratio
 from galerne.site.figures import FIGURES
-from tests.site.factories import changed, plan_of
+from tests.site.factories import ESSONNE, changed, plan_of
 
 
 def figure(plan, name):
@@ -72,6 +73,7 @@ def test_every_figure_has_a_range_and_sources_that_exist():
         assert set(item.sources) <= set(sources)
         assert item.method in {"given", "measured", "derived", "modelled"}
     absent = {"n_spare_systems", "erf_ratio", "reused_j"}  # no load, no heat contract in this scenario
+        absent |= {"use_market_co2_g", "output_market_co2_g"}  # and no contract for electricity
     assert set(plan_of().figures) == set(FIGURES) - absent
 
 
@@ -108,3 +110,20 @@ def test_every_system_makes_a_plan(system):
 def test_capital_is_recovered_with_interest():
     ratio = capital_recovery_ratio(discount_ratio=0.08, life_years=5.0)
     assert ratio == pytest.approx(0.25046, rel=1e-4)
+
+
+def test_market_based_carbon_stands_beside_the_location_and_changes_nothing_else():
+    contract = '\n[contract]\ng_per_kwh = 12\ncovered_ratio = 0.5\nevidence = "PPA 17"\n'
+    plain, bought = plan_of(), plan_of(ESSONNE + contract)
+    assert "use_market_co2_g" not in plain.figures
+    assert bought.figures["use_co2_g"] == plain.figures["use_co2_g"]
+    assert bought.figures["output_co2_g"].value == plain.figures["output_co2_g"].value
+    kwh = bought.figures["facility_j"].value / 3.6e6
+    expected = kwh * (0.5 * 12 + 0.5 * bought.zone.g_per_kwh)
+    assert bought.figures["use_market_co2_g"].value == pytest.approx(expected)
+    assert bought.figures["output_market_co2_g"].value < bought.figures["output_co2_g"].value
+
+
+def test_market_based_carbon_without_evidence_is_refused():
+    with pytest.raises(InvalidScenario, match="evidence"):
+        read_scenario(ESSONNE + '\n[contract]\ng_per_kwh = 0\nevidence = " "\n')

@@ -11,8 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from galerne.catalog import Catalog
 from galerne.errors import InvalidScenario
+from galerne.site.climate import read_weather
+from galerne.site.degree_days import cooling_degree_days
 from galerne.site.history import History
+from galerne.site.label import LabelClass, label_class, label_limits
 from galerne.site.metered import Metered, MeteredQuantity
 from galerne.site.plan import SitePlan
 from galerne.units import KWH_J, YEAR_S
@@ -30,9 +34,11 @@ UNITS: Mapping[str, str] = {
     "Q_COOL": "kWh",
     "W_IN": "m³",
     "W_IN_POT": "m³",
+    "W_IN_FRE": "m³",
     "E_REUSE": "kWh",
     "T_WH": "°C",
     "T_IN": "°C",
+    "CDD": "K·d",
     "E_RES_GOO": "kWh",
     "E_RES_PPA": "kWh",
     "E_RES_OS": "kWh",
@@ -109,11 +115,13 @@ class OperatorForm:
         identity: keys of ``IDENTITY``.
         declared: indicators that no meter here gives, by symbol.
         meters: the register.
+        place: id of a place whose climate is the site's, for its cooling degree days; may be empty.
     """
 
     identity: Mapping[str, str]
     declared: Mapping[str, float]
     meters: tuple[RegisteredMeter, ...]
+    place: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +132,7 @@ class EedReport:
         basis: ``metered``, ``ledger`` or ``simulated``.
         to_fill: keys of the operator's file that are still missing.
         completeness_ratio: of the ratios, the least.
+        label: preview of the European label, of the indicators that are known.
     """
 
     year: int
@@ -133,6 +142,7 @@ class EedReport:
     meters: tuple[RegisteredMeter, ...]
     to_fill: tuple[str, ...]
     completeness_ratio: float
+    label: tuple[LabelClass, ...] = ()
     source: str = REGULATION
 
     def value(self, symbol: str) -> float | None:
@@ -150,8 +160,11 @@ def read_form(text: str) -> OperatorForm:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidScenario(path="form", problem=str(error)) from error
-    _refuse(tables, {"identity", "declared", "meters"}, "form")
+    _refuse(tables, {"identity", "declared", "meters", "place"}, "form")
     identity, declared = tables.get("identity", {}), tables.get("declared", {})
+    place = tables.get("place", "")
+    if not isinstance(place, str):
+        raise InvalidScenario(path="place", problem=f"expected the id of a place, found {place!r}")
     _refuse(identity, set(IDENTITY), "identity")
     _refuse(declared, set(UNITS) - set(RATIOS), "declared")
     for name, value in identity.items():
@@ -172,7 +185,10 @@ def read_form(text: str) -> OperatorForm:
         except TypeError as error:
             raise InvalidScenario(path=f"meters[{number}]", problem=str(error)) from error
     return OperatorForm(
-        identity=identity, declared={k: float(v) for k, v in declared.items()}, meters=tuple(meters)
+        identity=identity,
+        declared={k: float(v) for k, v in declared.items()},
+        meters=tuple(meters),
+        place=place,
     )
 
 
@@ -211,7 +227,7 @@ def metered_from_ledger(history: History, *, year: int, pue_ratio: float | None)
     return Metered(year=year, basis="ledger", quantities=quantities)
 
 
-def metered_from_plan(plan: SitePlan, *, year: int) -> Metered:
+def metered_from_plan(plan: SitePlan, *, year: int, catalog: Catalog) -> Metered:
     """A simulated year: what the meters of a planned site would count."""
 
     def kwh(name: str) -> float:
@@ -235,19 +251,42 @@ def metered_from_plan(plan: SitePlan, *, year: int) -> Metered:
         quantities={
             symbol: MeteredQuantity(value=value, method="modelled", completeness_ratio=1.0, note=note)
             for symbol, value in values.items()
-        },
+        }
+        | {"CDD": degree_days(catalog, plan.place.id)},
     )
 
 
-def make_report(metered: Metered, form: OperatorForm, *, grid_g_per_kwh: float | None) -> EedReport:
+def degree_days(catalog: Catalog, place_id: str) -> MeteredQuantity:
+    """Cooling degree days of a place, from its normals.
+
+    Raises:
+        UnknownId: there is no such place.
+    """
+    return MeteredQuantity(
+        value=cooling_degree_days(read_weather(catalog.places[place_id])),
+        method="modelled",
+        completeness_ratio=1.0,
+        note=f"normals of {place_id}, as Eurostat counts",
+    )
+
+
+def make_report(
+    metered: Metered, form: OperatorForm, *, grid_g_per_kwh: float | None, catalog: Catalog
+) -> EedReport:
     """The report of a year.
 
     Args:
         metered: what meters, the ledger or a plan give.
         form: what the operator says.
         grid_g_per_kwh: carbon of the site's electricity, for CUE; None where it is not known.
+        catalog: climates and the limits of the label's classes.
+
+    Raises:
+        UnknownId: the form names a place that is not known.
     """
     known = dict(metered.quantities)
+    if form.place and "CDD" not in known:
+        known["CDD"] = degree_days(catalog, form.place)
     for symbol, value in form.declared.items():
         if symbol not in known:
             known[symbol] = MeteredQuantity(
@@ -274,7 +313,23 @@ def make_report(metered: Metered, form: OperatorForm, *, grid_g_per_kwh: float |
         meters=form.meters,
         to_fill=to_fill,
         completeness_ratio=min(row.completeness_ratio for row in indicators if row.symbol in RATIOS),
+        label=tuple(_label(known, catalog)),
     )
+
+
+def _label(known: Mapping[str, MeteredQuantity], catalog: Catalog) -> Iterable[LabelClass]:
+    """Classes of what is known; water is fresh water, or all of it where that was not metered apart."""
+    limits = label_limits(catalog)
+    it_kwh = known["E_IT"].value if "E_IT" in known else 0.0
+    if not it_kwh:
+        return
+    if "E_DC" in known:
+        pue = known["E_DC"].value / it_kwh
+        yield label_class(limits["PUE"], symbol="PUE", value=pue, note="E_DC / E_IT")
+    water = next((name for name in ("W_IN_FRE", "W_IN") if name in known), None)
+    if water:
+        wue = 1e3 * known[water].value / it_kwh
+        yield label_class(limits["WUE"], symbol="WUE", value=wue, note=f"{water} / E_IT")
 
 
 def _plain(symbol: str, quantity: MeteredQuantity | None) -> Indicator:

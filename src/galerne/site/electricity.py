@@ -12,7 +12,7 @@ from galerne.errors import InvalidScenario, UnknownId
 from galerne.grid import direct_profile
 from galerne.site.climate import Calendar, Hours, Weather
 from galerne.site.facility import GridFactors
-from galerne.site.scenario import Money
+from galerne.site.scenario import Contract, Money
 from galerne.site.series import Hourly, on_calendar
 from galerne.site.worlds import World
 from galerne.spread import Spread
@@ -36,6 +36,7 @@ class Electricity:
         hourly_g_per_kwh: intensity of each moment; None without.
         direct_g_per_kwh: intensity at the chimneys of each moment; None where it is not known by hour.
         sources: keys of what the price rests on.
+        contract: market-based carbon; None without.
     """
 
     zone: ZoneFactor
@@ -50,6 +51,7 @@ class Electricity:
     direct_g_per_kwh: Hours | None
     direct_source: str
     sources: tuple[str, ...]
+    contract: Contract | None = None
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -86,7 +88,20 @@ class Electricity:
             l_per_kwh=zone.l_per_kwh,
             eur_per_kwh=self.price_eur_per_kwh(world),
             direct_g_per_kwh=self.direct_g_per_kwh,
+            market_g_per_kwh=self._market_g_per_kwh(world, intensity),
         )
+
+    def _market_g_per_kwh(self, world: World, location_g_per_kwh: Numeric) -> Numeric | None:
+        """What is contracted at its own intensity, the rest at the residual mix or the location's."""
+        contract = self.contract
+        if contract is None:
+            return None
+        rest = contract.residual_g_per_kwh
+        rest_g_per_kwh = (
+            location_g_per_kwh if rest is None else world.number("Contract.residual_g_per_kwh", rest)
+        )
+        own_g_per_kwh = world.number("Contract.g_per_kwh", contract.g_per_kwh)
+        return contract.covered_ratio * own_g_per_kwh + (1.0 - contract.covered_ratio) * rest_g_per_kwh
 
 
 def with_own_carbon(zone: ZoneFactor, own: Spread | None) -> ZoneFactor:
@@ -102,7 +117,14 @@ def with_own_carbon(zone: ZoneFactor, own: Spread | None) -> ZoneFactor:
 
 
 def find_electricity(
-    money: Money, zone: ZoneFactor, catalog: Catalog, *, hourly: Hourly, weather: Weather, scope: str = ""
+    money: Money,
+    zone: ZoneFactor,
+    catalog: Catalog,
+    *,
+    hourly: Hourly,
+    weather: Weather,
+    contract: Contract | None = None,
+    scope: str = "",
 ) -> Electricity:
     """The electricity of a site.
 
@@ -112,6 +134,7 @@ def find_electricity(
         catalog: where parts are found.
         hourly: the user's own hours.
         weather: gives the calendar.
+        contract: of the site, for market-based carbon; other places have none.
         scope: sets this site's own price apart from others'.
 
     Raises:
@@ -149,6 +172,7 @@ def find_electricity(
         direct_g_per_kwh=direct,
         direct_source=direct_source,
         sources=sources,
+        contract=contract,
     )
 
 

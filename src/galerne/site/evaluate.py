@@ -335,6 +335,8 @@ def _run_numbers(year: FacilityYear, embodied_g: Numeric, *, has_heat: bool) -> 
     }
     if year.direct_co2_g is not None:
         numbers["use_direct_co2_g"] = year.direct_co2_g
+    if year.market_co2_g is not None:
+        numbers["use_market_co2_g"] = year.market_co2_g
     if has_heat:
         numbers |= {"erf_ratio": year.erf_ratio, "reused_j": year.reused_j}
     return numbers
@@ -374,6 +376,8 @@ def _token_numbers(
         if np.all(np.asarray(tokens.cached_tokens) > 0):
             numbers[f"cached_{unit}"] = tokens.per_million_cached(total)
         numbers[f"output_{unit}"] = tokens.per_million_output(total)
+    if year.market_co2_g is not None:
+        numbers["output_market_co2_g"] = tokens.per_million_output(year.market_co2_g + embodied_g)
     return {**numbers, "output_j_per_token": tokens.per_million_output(year.facility_j) / MILLION}
 
 

@@ -38,12 +38,14 @@ class GridFactors:
     Attributes:
         g_per_kwh: life cycle, the headline.
         direct_g_per_kwh: at the chimneys alone, where it is known hour by hour.
+        market_g_per_kwh: by the site's own contract, where it has one.
     """
 
     g_per_kwh: Numeric
     l_per_kwh: Numeric
     eur_per_kwh: Numeric
     direct_g_per_kwh: Numeric | None = None
+    market_g_per_kwh: Numeric | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -98,6 +100,7 @@ class FacilityYear:
     grid_water_l: Hours
     co2_g: Hours
     direct_co2_g: Hours | None
+    market_co2_g: Hours | None
     energy_eur: Hours
     unmet_ratio: Hours
 
@@ -211,6 +214,7 @@ def sum_year(hours: FacilityHour, *, grid: GridFactors) -> FacilityYear:
         grid_water_l=of_electricity(grid.l_per_kwh),
         co2_g=of_electricity(grid.g_per_kwh),
         direct_co2_g=None if grid.direct_g_per_kwh is None else of_electricity(grid.direct_g_per_kwh),
+        market_co2_g=None if grid.market_g_per_kwh is None else of_electricity(grid.market_g_per_kwh),
         energy_eur=of_electricity(grid.eur_per_kwh),
         unmet_ratio=total(hours.unmet_ratio * hours.it_w) * HOUR_S / it_j
         if np.any(hours.unmet_ratio)

@@ -118,6 +118,9 @@ FIGURES: Mapping[str, FigureKind] = {
     "use_direct_co2_g": FigureKind(
         section="run", unit="g", method="modelled", rests_on=(*_RUN, "direct_carbon")
     ),
+    "use_market_co2_g": FigureKind(
+        section="run", unit="g", method="modelled", rests_on=(*_RUN, "market_carbon")
+    ),
     "embodied_co2_g": FigureKind(section="run", unit="g", method="modelled", rests_on=(*_BUILD, "embodied")),
     "onsite_water_l": FigureKind(section="run", unit="L", method="modelled", rests_on=(*_RUN, "water")),
     "reused_j": FigureKind(section="run", unit="J", method="modelled", rests_on=(*_RUN, "heat")),
@@ -147,6 +150,9 @@ FIGURES: Mapping[str, FigureKind] = {
     ),
     "output_co2_g": FigureKind(
         section="tokens", unit="g/Mtok", method="modelled", rests_on=(*_RUN, "carbon", "embodied")
+    ),
+    "output_market_co2_g": FigureKind(
+        section="tokens", unit="g/Mtok", method="modelled", rests_on=(*_RUN, "market_carbon", "embodied")
     ),
     "input_water_l": FigureKind(
         section="tokens", unit="L/Mtok", method="modelled", rests_on=(*_RUN, "water", "grid_water")

@@ -21,6 +21,7 @@ QUANTITIES: Mapping[str, tuple[str, float]] = {
     "q_cool_kwh": ("Q_COOL", 1.0),
     "w_in_m3": ("W_IN", 1.0),
     "w_in_pot_m3": ("W_IN_POT", 1.0),
+    "w_in_fre_m3": ("W_IN_FRE", 1.0),
     "e_reuse_kwh": ("E_REUSE", 1.0),
     "e_res_os_kwh": ("E_RES_OS", 1.0),
 }

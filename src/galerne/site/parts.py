@@ -93,7 +93,9 @@ def find_parts(scenario: Scenario, catalog: Catalog, *, hourly: Hourly | None = 
             objective=scenario.objective,
         ),
         weather=weather,
-        electricity=find_electricity(scenario.money, zone, catalog, hourly=hourly, weather=weather),
+        electricity=find_electricity(
+            scenario.money, zone, catalog, hourly=hourly, weather=weather, contract=scenario.contract
+        ),
         facts=catalog.facts.rows,
     )
 

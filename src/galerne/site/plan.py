@@ -284,6 +284,7 @@ def _source_groups(parts: Parts) -> dict[str, tuple[str, ...]]:
         "water": (*fact_keys("vaporisation-heat", "cycles-of-concentration"), "iso-30134-9-wue"),
         "grid_water": (key(zone, "l_per_kwh"),),
         "carbon": (key(zone, "g_per_kwh"), *fact_keys("zone-intensity-spread"), "ghg-protocol-scope2"),
+        "market_carbon": ("scenario", key(zone, "g_per_kwh"), "ghg-protocol-scope2"),
         "direct_carbon": (parts.electricity.direct_source,),
         "heat": ("iso-30134-6-erf", "scenario"),
         "wire": fact_keys("stream-bytes-per-token", "text-bytes-per-token"),

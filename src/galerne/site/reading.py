@@ -14,6 +14,7 @@ from galerne.errors import InvalidScenario
 from galerne.site.scenario import (
     Candidate,
     Compute,
+    Contract,
     Heat,
     Limits,
     Load,
@@ -41,9 +42,10 @@ SECTIONS: Mapping[str, type] = {
     "load": Load,
     "heat": Heat,
     "series": Series,
+    "contract": Contract,
 }
 """Sections of a scenario file by name; those of ``OPTIONAL`` may be left out."""
-OPTIONAL = frozenset({"load", "heat", "series"})
+OPTIONAL = frozenset({"load", "heat", "series", "contract"})
 LISTS: Mapping[str, type] = {"candidates": Candidate, "reported": Reported}
 """Lists of tables of a scenario file, such as ``[[reported]]``."""
 
@@ -92,6 +94,9 @@ def _check_together(scenario: Scenario) -> None:
         raise InvalidScenario(path="workload.day_shape", problem="expected 24 numbers, none below 0")
     if scenario.heat and not all(month in range(1, 13) for month in scenario.heat.months):
         raise InvalidScenario(path="heat.months", problem="expected months, 1 to 12")
+    if scenario.contract and not scenario.contract.evidence.strip():
+        problem = "market-based carbon needs its evidence: a contract, or cancelled guarantees of origin"
+        raise InvalidScenario(path="contract.evidence", problem=problem)
     if load is None:
         if workload.load_ratio is None:
             raise InvalidScenario(path="workload.load_ratio", problem="give it, or the section [load]")

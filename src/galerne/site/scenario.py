@@ -136,6 +136,23 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Contract:
+    """Electricity by contract or guarantees of origin: market-based carbon, beside the location's.
+
+    Attributes:
+        g_per_kwh: of what is contracted, over its life cycle.
+        covered_ratio: share of the year's electricity that it covers.
+        residual_g_per_kwh: of the rest: the residual mix; without it, the zone's own intensity.
+        evidence: what proves it, such as the number of a contract or of cancelled guarantees.
+    """
+
+    g_per_kwh: Annotated[Spread, Limits(0.0, 2000.0)]
+    evidence: str
+    covered_ratio: Annotated[float, Limits(0.0, 1.0)] = 1.0
+    residual_g_per_kwh: Annotated[Spread | None, Limits(0.0, 2000.0)] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Objective:
     """What a user must get, on the mean: first token, and time between tokens."""
 
@@ -212,6 +229,7 @@ class Scenario:
     load: Load | None = None
     heat: Heat | None = None
     series: Series | None = None
+    contract: Contract | None = None
     candidates: tuple[Candidate, ...] = ()
     reported: tuple[Reported, ...] = ()
     fingerprint: str = ""

@@ -91,9 +91,9 @@ def report_eed(
         scenario = read_scenario(_text(file))
         zone = scenario.site.zone
         plan = plan_site(scenario, catalog=catalog, hourly=read_hourly(scenario.series, folder=file.parent))
-        metered = metered_from_plan(plan, year=year)
+        metered = metered_from_plan(plan, year=year, catalog=catalog)
     answers = read_form(_text(form) if form else "")
-    report = make_report(metered, answers, grid_g_per_kwh=catalog.zones[zone].g_per_kwh)
+    report = make_report(metered, answers, grid_g_per_kwh=catalog.zones[zone].g_per_kwh, catalog=catalog)
     if out is not None:
         _write(report, out, settings)
     if as_json:
@@ -167,6 +167,13 @@ def _print(report: EedReport, settings: Settings, out: Path | None) -> None:
         )
     console = make_console()
     console.print(table)
+    for row in report.label:
+        way = (
+            ""
+            if row.to_next is None
+            else say["eed_label_next"].format(by=wording.number(row.to_next, digits=2))
+        )
+        console.print(say["eed_label"].format(symbol=row.symbol, letter=row.letter) + way, markup=False)
     if report.to_fill:
         console.print(f"{say['eed_to_fill']}: {', '.join(report.to_fill)}", style="dim", markup=False)
     if out is not None:
