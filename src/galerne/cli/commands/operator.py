@@ -167,13 +167,13 @@ def _print(report: EedReport, settings: Settings, out: Path | None) -> None:
         )
     console = make_console()
     console.print(table)
-    for row in report.label:
+    for shown in report.label:
         way = (
             ""
-            if row.to_next is None
-            else say["eed_label_next"].format(by=wording.number(row.to_next, digits=2))
+            if shown.to_next is None
+            else say["eed_label_next"].format(by=wording.number(shown.to_next, digits=2))
         )
-        console.print(say["eed_label"].format(symbol=row.symbol, letter=row.letter) + way, markup=False)
+        console.print(say["eed_label"].format(symbol=shown.symbol, letter=shown.letter) + way, markup=False)
     if report.to_fill:
         console.print(f"{say['eed_to_fill']}: {', '.join(report.to_fill)}", style="dim", markup=False)
     if out is not None:
