@@ -247,6 +247,7 @@ class FakeLedger:
             rows=(row,),
             accounts=Accounts(answers_uj=55_900_000, meter_uj=55_900_000),
             metered=Metered(by_method_uj={"measured": 55_900_000}, coverage_ratio=1.0),
+            open_uj=0,
             adds_up=True,
         )
 

@@ -100,7 +100,7 @@ def test_the_catalogue_lists_and_shows_rows_with_sources(here):
     [
         (["catalog", "show", "ministral-3-33b"], "did you mean 'ministral-3-3b'?"),
         (["catalog", "list", "zone"], "zones"),
-        (["usage", "--by", "hour"], "model, day, total"),
+        (["usage", "--by", "hour"], "project, model, day"),
         (["serve", "--host", "0.0.0.0", "--port", "0"], "GALERNE_API_KEY"),
         (["serve", "--simulate", "dgx-h100", "--port", "0"], "--model"),
         (
@@ -138,6 +138,9 @@ def test_usage_of_an_empty_ledger_is_nothing_and_adds_up(here):
     assert set(document["accounts_uj"].values()) == {0}
     assert document["adds_up"]
     assert "galerne run" in here("usage").output
+    written = here("usage", "--by", "key", "--since", "2026-01-01", "--csv")
+    assert written.output.startswith("group,n_answers,n_provisional,prompt_tokens")
+    assert len(written.output.splitlines()) == 1
 
 
 def test_nothing_runs_on_a_fresh_folder(here):

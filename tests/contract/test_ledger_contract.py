@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from galerne.errors import EntryConflict, UnknownReceipt
 from galerne.ledger import Accounts, Events, total_row
-from galerne.ledger.recovery import recover
+from galerne.ledger.recovery import recover, recover_all
 from galerne.ledger.schema import metadata
 from galerne.storage import reading, writing
 from tests.contract.ledgers import AT, ledger, ledger_url, make_answer, make_entry, make_settlement
@@ -121,6 +121,38 @@ def test_usage_sums_the_latest_revisions_by_model_day_or_all(ledger):
     assert total.impact.embodied_co2_g == pytest.approx(sum(r.impact.embodied_co2_g for r in receipts))
     assert total.impact.cost_eur == pytest.approx(sum(r.impact.cost_eur for r in receipts))
     assert total.full_j == pytest.approx(sum(r.full_j for r in receipts))
+
+
+def test_usage_is_summed_by_key_owner_and_project(ledger):
+    one, _ = ledger.keys.create("ada-laptop", owner="ada", project="thesis", at=AT)
+    other, _ = ledger.keys.create("ada-phone", owner="ada", at=AT)
+    answers = [
+        make_answer(number, key_id=key_id)
+        for number, key_id in enumerate([one.key_id, other.key_id, other.key_id, None, "gone"])
+    ]
+    ledger.append(Events(answers=answers, settlements=[make_settlement(answer) for answer in answers]))
+
+    def counts(group_by):
+        return {row.group: row.n_answers for row in ledger.usage(group_by).rows}
+
+    assert counts("key") == {"ada-laptop": 1, "ada-phone": 2, "-": 1, "gone": 1}
+    assert counts("owner") == {"ada": 3, "-": 2}
+    assert counts("project") == {"thesis": 1, "-": 4}
+
+
+def test_a_node_that_left_answers_open_is_named_until_they_are_settled(ledger):
+    answer = make_answer(1)
+    ledger.append(Events(answers=[answer], settlements=[make_settlement(answer)]))
+    ledger.append(Events(entries=[make_entry(1, answers_uj=500, open_uj=500)]))
+    assert ledger.open_nodes() == {"here": AT + 1}
+    assert ledger.usage().open_uj == 500
+    recover_all(ledger, "another", at=AT + 60)
+    assert (ledger.open_nodes() == {}) == (not ledger.is_shared)
+    recover_all(ledger, "another", at=AT + 2 * 86_400)
+    assert ledger.open_nodes() == {}
+    assert ledger.receipt(answer.answer_id).status == "final"
+    assert ledger.usage().open_uj == 0
+    assert ledger.usage().adds_up
 
 
 def test_usage_keeps_each_answers_own_factors(ledger):

@@ -114,13 +114,18 @@ def fit(
 
 @app.command()
 def usage(
-    by: Annotated[str, typer.Option(help="Sum by `model`, `day` or `total`.")] = "model",
+    by: Annotated[
+        str, typer.Option(help="Sum by `key`, `owner`, `project`, `model`, `day` or `total`.")
+    ] = "model",
+    since: Annotated[str | None, typer.Option(help="First instant, such as 2026-11-01 (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="First instant not counted any more.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Write the sums as comma-separated values.")] = False,
     json_output: Json = False,
 ) -> None:
     """Sum the receipts: tokens, joules, grams, litres, euros; and check that they add up to the meter."""
     from galerne.cli.commands.usage import usage as go
 
-    go(group_by=by, as_json=json_output)
+    go(group_by=by, since=since, until=until, as_csv=csv, as_json=json_output)
 
 
 @app.command()

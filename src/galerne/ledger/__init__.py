@@ -24,9 +24,10 @@ from galerne.ledger.records import (
     Settlement,
 )
 from galerne.ledger.store import Ledger
-from galerne.ledger.usage import Metered, UsageReport, UsageRow, total_row
+from galerne.ledger.usage import GROUPINGS, Metered, UsageReport, UsageRow, total_row
 
 __all__ = [
+    "GROUPINGS",
     "OWNER_OF_MACHINE",
     "PARTS",
     "AccountEntry",

@@ -17,7 +17,7 @@ from galerne.ledger.limits import Unit, amounts_of
 from galerne.ledger.metering import Metering
 from galerne.ledger.receipt import Receipt, energy_split, receipt_of
 from galerne.ledger.records import AccountEntry, Accounts, Answer, AnswerFacts, Factors
-from galerne.ledger.recovery import recover
+from galerne.ledger.recovery import recover_all
 from galerne.ledger.store import Ledger
 from galerne.ledger.windows import Flight, OpenWindows, SettledWindow, WindowEnergy
 from galerne.ledger.writer import LedgerWriter
@@ -65,7 +65,7 @@ class Accountant:
         processor: Callable[[], ProcessorTime] | None = None,
         accelerator_idle_w: float = 0.0,
     ) -> None:
-        recover(ledger, node_id, at=clock.now_at())
+        recover_all(ledger, node_id, at=clock.now_at())
         ledger.quotas.recover(node_id, at=clock.now_at())
         self._node_id = node_id
         self._clock = clock

@@ -19,6 +19,24 @@ from galerne.ledger.records import AccountEntry
 from galerne.ledger.store import Ledger
 from galerne.machine.meter import METHODS
 
+ABSENT_S = 86_400.0
+"""A node of a shared database that has been silent for a day does not come back to settle its answers: one
+that works writes every minute."""
+
+
+def recover_all(ledger: Ledger, node_id: str, *, at: float) -> None:
+    """Settle what this node's last life left open, and what nodes that do not come back did.
+
+    A SQLite file has one daemon: every other node in it is of the past.
+
+    Raises:
+        StoreUnreachable: the database does not answer.
+    """
+    recover(ledger, node_id, at=at)
+    for other_id, seen_at in ledger.open_nodes().items():
+        if other_id != node_id and (not ledger.is_shared or seen_at < at - ABSENT_S):
+            recover(ledger, other_id, at=at)
+
 
 def recover(ledger: Ledger, node_id: str, *, at: float) -> Events:
     """Settle what this node's last life left open; returns what was written.

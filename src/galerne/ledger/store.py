@@ -143,7 +143,7 @@ class Ledger:
         """What the answers of a stretch of time used, and where all metered energy went.
 
         Args:
-            group_by: ``model``, ``day`` or ``total``.
+            group_by: one of ``key``, ``owner``, ``project``, ``model``, ``day``, ``total``.
             since_at: first instant counted; None for the beginning.
             until_at: first instant not counted; None for no end.
             owner: whose keys' answers alone are counted; None for all. The accounts are the machine's.
@@ -160,6 +160,32 @@ class Ledger:
         with reading(self._engine) as connection:
             row = connection.execute(query.limit(1)).mappings().first()
         return entry_of(row) if row else None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several daemons may write it."""
+        return self._engine.dialect.name != "sqlite"
+
+    def open_nodes(self) -> dict[str, float]:
+        """The nodes that left something open, each with the last instant it was heard of."""
+        newest = select(func.max(ENTRIES.c.number)).group_by(ENTRIES.c.node_id)
+        entries = select(ENTRIES.c.node_id, ENTRIES.c.ended_at).where(
+            ENTRIES.c.number.in_(newest), ENTRIES.c.open_uj != 0
+        )
+        finals = SETTLEMENTS.alias()
+        answers = (
+            select(ANSWERS.c.node_id, func.max(ANSWERS.c.at))
+            .join(SETTLEMENTS, SETTLEMENTS.c.answer_id == ANSWERS.c.answer_id)
+            .outerjoin(finals, and_(finals.c.answer_id == ANSWERS.c.answer_id, finals.c.final))
+            .where(finals.c.number.is_(None))
+            .group_by(ANSWERS.c.node_id)
+        )
+        seen: dict[str, float] = {}
+        with reading(self._engine) as connection:
+            for query in (entries, answers):
+                for node_id, at in connection.execute(query):
+                    seen[node_id] = max(at, seen.get(node_id, at))
+        return seen
 
     def open_settlements(self, node_id: str) -> list[Settlement]:
         """The latest settlements of a node's answers that have no final one."""

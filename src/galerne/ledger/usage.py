@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, Select, func, literal, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from galerne.ledger.impact import NO_IMPACT, Impact, impact_of
@@ -21,7 +21,9 @@ from galerne.ledger.schema import ANSWERS, ENTRIES, FACTORS, KEYS, SETTLEMENTS
 from galerne.machine.meter import METHODS
 from galerne.units import from_microjoules
 
-GROUPINGS = ("total", "model", "day")
+GROUPINGS = ("total", "key", "owner", "project", "model", "day")
+NOBODY = "-"
+"""The group of answers without a key, or whose key has no project."""
 _TOKENS = ("prompt_tokens", "cached_tokens", "new_tokens")
 _ACCOUNTS = ("answers_uj", "idle_uj", "loading_uj", "foreign_uj", "unattributed_uj", "meter_uj")
 
@@ -31,7 +33,7 @@ class UsageRow:
     """The answers of one group together.
 
     Attributes:
-        group: model id, UTC day as ``2026-11-22``, or ``total``.
+        group: name of the key, its owner or project, model id, UTC day as ``2026-11-22``, or ``total``.
         n_provisional: answers whose energy is not final yet.
     """
 
@@ -77,6 +79,8 @@ class UsageReport:
         rows: one per group, in order of its name.
         accounts: of the windows that ended in this time.
         metered: how these were counted.
+        open_uj: of what the windows gave to answers, what no final settlement holds yet: answers in flight
+            and those whose receipt is provisional.
         adds_up: the accounts are what the meter counted and, for a report on all time, the final settlements
             with what is still in flight are what the windows gave to answers: to the microjoule.
     """
@@ -87,6 +91,7 @@ class UsageReport:
     rows: tuple[UsageRow, ...]
     accounts: Accounts
     metered: Metered
+    open_uj: int
     adds_up: bool
 
 
@@ -113,7 +118,8 @@ def report_usage(
         row = _usage_row(sums, group_by, factors=frozen[factors_id])
         rows[row.group] = _together(rows[row.group], row) if row.group in rows else row
     accounts = _accounts(connection, since_at=since_at, until_at=until_at)
-    settled = since_at is not None or until_at is not None or _is_settled(connection, accounts)
+    open_uj = _open_uj(connection)
+    is_part = since_at is not None or until_at is not None
     return UsageReport(
         group_by=group_by,
         since_at=since_at,
@@ -121,13 +127,19 @@ def report_usage(
         rows=tuple(rows[name] for name in sorted(rows)),
         accounts=accounts,
         metered=_metered(connection, since_at=since_at, until_at=until_at),
-        adds_up=accounts.adds_up and settled,
+        open_uj=open_uj,
+        adds_up=accounts.adds_up and (is_part or _finals_uj(connection) + open_uj == accounts.answers_uj),
     )
 
 
 def _sums(group_by: str, *, since_at: float | None, until_at: float | None) -> Select[Any]:
+    # A parameter would not be equal to itself in GROUP BY.
+    nobody: ColumnElement[str] = literal_column(f"'{NOBODY}'")
     groups: dict[str, ColumnElement[Any]] = {
         "total": literal("total"),
+        "key": func.coalesce(KEYS.c.name, ANSWERS.c.key_id, nobody),
+        "owner": func.coalesce(KEYS.c.owner, nobody),
+        "project": func.coalesce(KEYS.c.project, nobody),
         "model": ANSWERS.c.model_id,
         "day": ANSWERS.c.day,
     }
@@ -155,6 +167,8 @@ def _sums(group_by: str, *, since_at: float | None, until_at: float | None) -> S
         .where(SETTLEMENTS.c.revision == newest, *_between(ANSWERS.c.at, since_at, until_at))
         .group_by(ANSWERS.c.factors_id)
     )
+    if group_by in ("key", "owner", "project"):
+        query = query.outerjoin(KEYS, KEYS.c.key_id == ANSWERS.c.key_id)
     return query if group_by == "total" else query.group_by(groups[group_by])
 
 
@@ -236,15 +250,17 @@ def _metered(connection: Connection, *, since_at: float | None, until_at: float 
     )
 
 
-def _is_settled(connection: Connection, accounts: Accounts) -> bool:
-    """Whether final settlements and what is in flight are what the windows gave to answers."""
+def _finals_uj(connection: Connection) -> int:
+    """Energy of all final settlements."""
     energy = SETTLEMENTS.c.active_uj + SETTLEMENTS.c.idle_uj
-    finals = connection.scalar(select(func.coalesce(func.sum(energy), 0)).where(SETTLEMENTS.c.final))
+    return int(connection.scalar(select(func.coalesce(func.sum(energy), 0)).where(SETTLEMENTS.c.final)) or 0)
+
+
+def _open_uj(connection: Connection) -> int:
+    """What the newest entry of each node says is not in a final settlement."""
     newest = select(func.max(ENTRIES.c.number)).group_by(ENTRIES.c.node_id)
-    in_flight = connection.scalar(
-        select(func.coalesce(func.sum(ENTRIES.c.open_uj), 0)).where(ENTRIES.c.number.in_(newest))
-    )
-    return int(finals or 0) + int(in_flight or 0) == accounts.answers_uj
+    query = select(func.coalesce(func.sum(ENTRIES.c.open_uj), 0)).where(ENTRIES.c.number.in_(newest))
+    return int(connection.scalar(query) or 0)
 
 
 def _between(

@@ -14,6 +14,7 @@ from galerne.api.wire.usage import UsageReportBody, usage_report_body
 from galerne.errors import InvalidRequest, UnknownReceipt
 from galerne.ledger import Receipt
 
+GroupBy = Literal["total", "key", "owner", "project", "model", "day"]
 Instant = Annotated[str | None, Query(description="UTC seconds since 1970, or ISO 8601.", max_length=64)]
 
 
@@ -31,7 +32,7 @@ def account_routes(services: Services) -> APIRouter:
     @router.get("/v1/usage", summary="Sum up what your answers cost, or all for an administrator")
     def show_usage(
         request: Request,
-        group_by: Literal["total", "model", "day"] = "total",
+        group_by: GroupBy = "total",
         since: Instant = None,
         until: Instant = None,
     ) -> UsageReportBody:
@@ -41,6 +42,21 @@ def account_routes(services: Services) -> APIRouter:
             since_at=instant_at(since, name="since"),
             until_at=instant_at(until, name="until"),
             owner=None if caller.is_admin else caller.payer.owner,
+        )
+        return usage_report_body(report)
+
+    @router.get("/v1/admin/usage", summary="Sum up what everybody's answers cost, or one owner's")
+    def show_all_usage(
+        group_by: GroupBy = "key",
+        since: Instant = None,
+        until: Instant = None,
+        owner: Annotated[str | None, Query(description="Only of this owner's keys.", max_length=200)] = None,
+    ) -> UsageReportBody:
+        report = services.ledger.usage(
+            group_by,
+            since_at=instant_at(since, name="since"),
+            until_at=instant_at(until, name="until"),
+            owner=owner,
         )
         return usage_report_body(report)
 

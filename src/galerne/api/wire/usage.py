@@ -12,7 +12,9 @@ from galerne.units import from_microjoules
 class UsageRowBody(BaseModel):
     """The answers of one group together."""
 
-    group: str = Field(description="Model id, UTC day such as 2026-11-22, or total.")
+    group: str = Field(
+        description="Name of a key, owner or project, model id, UTC day such as 2026-11-22, or total."
+    )
     n_answers: int
     n_provisional: int = Field(description="Answers whose energy is not final yet.")
     prompt_tokens: int
@@ -43,6 +45,7 @@ class UsageReportBody(BaseModel):
         description="Where each metered joule went: answers + idle + loading + foreign + unattributed = meter"
     )
     metered: MeteredBody
+    open_j: float = Field(description="Given to answers that are in flight or not settled yet.")
     adds_up: bool = Field(description="Whether it does, to the microjoule.")
 
 
@@ -61,6 +64,7 @@ def usage_report_body(report: UsageReport) -> UsageReportBody:
             },
             coverage_ratio=report.metered.coverage_ratio,
         ),
+        open_j=from_microjoules(report.open_uj),
         adds_up=report.adds_up,
     )
 

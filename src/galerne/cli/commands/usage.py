@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import sys
 from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 
 from galerne.chat.figures import quantity
+from galerne.cli.options import read_instant_at
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
 from galerne.errors import InvalidRequest
 from galerne.language import Language, phrases
-from galerne.ledger import Ledger, UsageReport, UsageRow, total_row
+from galerne.ledger import GROUPINGS, Ledger, UsageReport, UsageRow, total_row
+from galerne.units import from_microjoules
 
-GROUPS = ("model", "day", "total")
 
-
-def usage(*, group_by: str, as_json: bool) -> None:
+def usage(*, group_by: str, since: str | None, until: str | None, as_csv: bool, as_json: bool) -> None:
     """Sum the ledger.
 
     Raises:
-        InvalidRequest: there is no such grouping.
+        InvalidRequest: there is no such grouping, or an instant is none.
         StoreUnreachable: the ledger does not open.
     """
-    if group_by not in GROUPS:
-        raise InvalidRequest(path="--by", problem=f"one of {', '.join(GROUPS)}, not {group_by!r}")
+    if group_by not in GROUPINGS:
+        raise InvalidRequest(path="--by", problem=f"one of {', '.join(GROUPINGS)}, not {group_by!r}")
+    since_at = read_instant_at(since, name="--since") if since else None
+    until_at = read_instant_at(until, name="--until") if until else None
     settings = read_settings(os.environ)
     ledger = Ledger.open(settings.ledger_url)
     try:
-        report = ledger.usage(group_by)
+        report = ledger.usage(group_by, since_at=since_at, until_at=until_at)
     finally:
         ledger.close()
     if as_json:
         print_json(_document(report))
+        return
+    if as_csv:
+        writer = csv.DictWriter(sys.stdout, _row_document(total_row(report)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_row_document(row) for row in report.rows)
         return
     _print(report, make_console(), settings.language)
 
@@ -52,6 +61,7 @@ def _document(report: UsageReport) -> dict[str, Any]:
             "meter": report.accounts.meter_uj,
         },
         "metered": asdict(report.metered),
+        "open_uj": report.open_uj,
         "adds_up": report.adds_up,
     }
 
@@ -127,7 +137,8 @@ def _print_accounts(report: UsageReport, console: Console, language: Language) -
     if not report.adds_up:
         console.print(words["does_not_add_up"], style="bold red")
     elif n_open:
-        console.print(words["adds_up_but"].format(n=n_open), style="yellow")
+        amount = str(quantity(from_microjoules(report.open_uj), "J", language=language))
+        console.print(words["adds_up_but"].format(n=n_open, amount=amount), style="yellow")
     else:
         console.print(words["adds_up"], style="green")
 
