@@ -30,10 +30,11 @@ from galerne.errors import (
     SiteError,
     StoreUnreachable,
     UnknownKey,
+    UnknownModel,
 )
 
 BUSY = (DataFolderBusy, Overloaded, PortInUse)
-NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable)
+NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable, UnknownModel)
 WRONG_REQUEST = (
     InvalidSetting,
     ApiError,
@@ -50,6 +51,8 @@ WRONG_REQUEST = (
 def exit_code_of(error: GalerneError) -> int:
     """The exit code of a failure; that of the API's own refusal follows its status."""
     if isinstance(error, AnswerRefused):
+        if error.status == 404:
+            return 3
         return 4 if error.status in {429, 503} else 2 if error.status < 500 else 1
     for code, kinds in ((4, BUSY), (3, NOT_THERE), (2, WRONG_REQUEST)):
         if isinstance(error, kinds):

@@ -32,5 +32,28 @@ def pull(
     go(name=model, format_id=weight_format.lower(), anyway=anyway, offline=offline, as_json=json_output)
 
 
-MODEL_COMMANDS = (pull,)
+def show(
+    model: Annotated[str, typer.Argument(help="A model that `galerne list` names.")],
+    template: Annotated[bool, typer.Option("--template", help="Print only its chat template.")] = False,
+    check: Annotated[bool, typer.Option("--hash", help="Work out the SHA-256 of the file now.")] = False,
+    json_output: Json = False,
+) -> None:
+    """What a model is, what its licence allows, and the memory it needs at each context."""
+    from galerne.cli.commands.show import show as go
+
+    go(name=model, template=template, check=check, as_json=json_output)
+
+
+def rm(
+    model: Annotated[str, typer.Argument(help="A model that `galerne list` names.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Remove a model from the models folder, after asking; never one that is loaded or not ours."""
+    from galerne.cli.commands.remove import remove as go
+
+    go(name=model, yes=yes, as_json=json_output)
+
+
+MODEL_COMMANDS = (pull, show, rm)
 """In the order in which help lists them."""

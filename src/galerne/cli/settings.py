@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import os
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_LEDGER": "URL of the ledger's PostgreSQL database (default: a SQLite file in GALERNE_HOME).",
     "GALERNE_CATALOG": "Folder whose tables overlay the packaged catalogue, row by row.",
     "GALERNE_MODELS": "Folder of GGUF model files (default: models in GALERNE_HOME).",
+    "GALERNE_STORES": "Folders of other programs' models, none, or their usual ones (default).",
     "GALERNE_MODEL": "Model to serve when none is named (default: galerne-mini).",
     "GALERNE_ZONE": "Grid zone of this machine (default: FR). It is never guessed.",
     "GALERNE_PRICE_EUR_PER_KWH": "What you pay for electricity (default: the zone's industrial price).",
@@ -91,6 +93,7 @@ class Settings:
     context_tokens: int
     language: Language
     hub: str = DEFAULT_HUB
+    stores: tuple[Path, ...] = ()
     offline: bool = False
 
     @property
@@ -167,12 +170,26 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         context_tokens=_whole(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256),
         language=environment_language(environ),
         hub=_web_address(environ, "GALERNE_HUB", environ.get("HF_ENDPOINT") or DEFAULT_HUB),
+        stores=_stores(environ),
         offline=_truth(environ, "GALERNE_OFFLINE"),
     )
 
 
 def _names(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in environ.get(name, "").split(",") if word.strip())
+
+
+def _stores(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where other programs keep models: those of Ollama, LM Studio and Hugging Face, or what is set."""
+    text = environ.get("GALERNE_STORES", "").strip()
+    if text.lower() == "none":
+        return ()
+    if text:
+        return tuple(Path(folder).expanduser().absolute() for folder in text.split(os.pathsep))
+    from galerne.models.stores import default_stores
+
+    home = environ.get("HOME")
+    return default_stores(Path(home), ollama=environ.get("OLLAMA_MODELS") or None) if home else ()
 
 
 def _truth(environ: Mapping[str, str], name: str) -> bool:

@@ -42,7 +42,7 @@ class ForbiddenField(ApiError):
 class UnknownModel(ApiError):
     """No such model here; names the nearest."""
 
-    advice = "GET /v1/models lists the models of this server."
+    advice = "`galerne list`, or GET /v1/models, names the models that are here."
     sentence = "The model {model!r} is not on this server"
     model: str
     nearest: str | None = None

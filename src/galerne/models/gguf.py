@@ -23,6 +23,7 @@ MAX_KEY_BYTES = 1024
 MAX_STRING_BYTES = 1 << 20
 MAX_ARRAY_ITEMS = 1 << 22
 MAX_HEADER_BYTES = 1 << 28
+CHUNK_BYTES = 1 << 20
 KEPT_ARRAY_ITEMS = 4096
 """Arrays of numbers up to this long are kept (one per layer); of longer ones and of texts only the length."""
 
@@ -38,6 +39,7 @@ TENSOR_TYPES: dict[int, tuple[str, int, int]] = {
 }  # fmt: skip
 """Name, values per block and bytes per block of each tensor type, as in the ``gguf`` package's table."""
 
+_COUNT = struct.Struct("<Q")
 _STRING, _ARRAY = 8, 9
 _NUMBERS: dict[int, str] = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d",
@@ -110,6 +112,23 @@ class _Reader:
     def skip(self, n_bytes: int, what: str) -> None:
         self._advance(n_bytes, what)
         self._file.seek(n_bytes, 1)
+
+    def skip_strings(self, n_items: int, what: str) -> None:
+        """Pass over texts of which only the number matters; a vocabulary has hundreds of thousands."""
+        start, place, chunk = self.position, 0, b""
+        for _ in range(n_items):
+            if place + 8 > len(chunk):
+                start, place = start + place, 0
+                self._file.seek(start)
+                chunk = self._file.read(max(0, min(CHUNK_BYTES, self._limit_bytes - start)))
+                if len(chunk) < 8:
+                    self.refuse(f"the file ends inside {what} (byte {start} of {self._limit_bytes})")
+            n_bytes = _COUNT.unpack_from(chunk, place)[0]
+            if n_bytes > MAX_STRING_BYTES:
+                self.refuse(f"a text length in {what} is {n_bytes}, the most accepted is {MAX_STRING_BYTES}")
+            place += 8 + n_bytes
+        self._advance(start + place - self.position, what)
+        self._file.seek(self.position)
 
     def _advance(self, n_bytes: int, what: str) -> None:
         if self.position + n_bytes > self._limit_bytes:
@@ -202,8 +221,7 @@ def _array(reader: _Reader, *, what: str) -> Metadata:
     kind = int(reader.number("<I", f"the item type of {what}"))
     n_items = reader.count("<Q", f"the length of {what}", most=MAX_ARRAY_ITEMS)
     if kind == _STRING:
-        for _ in range(n_items):
-            reader.skip(reader.count("<Q", f"a text length in {what}", most=MAX_STRING_BYTES), what)
+        reader.skip_strings(n_items, what)
         return LongArray(n_items=n_items)
     if kind not in _NUMBERS:
         reader.refuse(f"{what} holds items of the unknown type {kind}")

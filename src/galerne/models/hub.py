@@ -26,6 +26,7 @@ from huggingface_hub.utils.tqdm import (
 )
 
 from galerne.errors import HubRefused, HubUnreachable, InvalidRequest
+from galerne.models.naming import quantisation
 
 PUBLIC_HUB = "https://huggingface.co"
 PUBLIC_NAMES = ("huggingface.co", "www.huggingface.co", "hf.co")
@@ -38,9 +39,6 @@ _HttpFailure: type[Exception] = HfHubHTTPError.__mro__[1]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PART = r"[A-Za-z0-9][\w.-]*"
 _REPOSITORY = re.compile(rf"(?P<repository>{_PART}/{_PART})(?::(?P<quantisation>[\w.-]+))?")
-_QUANTISATION = re.compile(
-    r"[-.](?:UD-)?((?:I?Q|TQ)\d\w*|BF16|F16|F32|MXFP4\w*|NVFP4)(?=[-.])", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +64,7 @@ class HubFile:
     @property
     def format_id(self) -> str:
         """The quantisation in its name, as the catalogue writes it; empty where there is none."""
-        found = _QUANTISATION.search(self.name)
-        return found[1].lower() if found else ""
+        return quantisation(self.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

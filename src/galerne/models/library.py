@@ -1,19 +1,23 @@
-"""The model files on this machine: the built-in one and those in the models folder."""
+"""The models on this machine: the built-in one, those in the models folder, those of other programs."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from galerne.catalog.records import ModelSpec, WeightFormat
-from galerne.errors import InvalidModelFile, UnknownModel
+from galerne.errors import InvalidModelFile, ModelFileMissing, UnknownModel
 from galerne.models.architecture import architecture, has_chat_template, weight_format, weights_bytes
-from galerne.models.gguf import read_gguf_header
+from galerne.models.gguf import GgufHeader, read_gguf_header
+from galerne.models.naming import known_model, piece_of, quantisation, whole_name
+from galerne.models.stores import StoredFile, stored_files
 
 BUILTIN_MODEL_ID = "galerne-mini"
+OWN_STORE, BUILTIN_STORE = "galerne", "built-in"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,13 +25,20 @@ class ModelFile:
     """A model that can be run here.
 
     Attributes:
-        model_id: the name clients use; the file's name without its ending.
-        size_bytes: of the file.
+        model_id: the name clients use: the catalogue's where it is a known model, else the file's own.
+        path: the file; the first of several pieces.
+        size_bytes: of all its pieces.
         weights_bytes: of the tensors, which is what a step reads.
         weight_format: how they are stored, with the mean width over this very file.
         has_chat_template: whether the file itself says how a conversation is written.
-        spec: its architecture, read from the file's header.
+        spec: its architecture, read from the file's header; name and licence from the catalogue's row.
         is_builtin: whether it comes with the package.
+        format_id: its quantisation, as the catalogue writes it.
+        aliases: other names that find it: the file's own, the catalogue's with the format.
+        store: whose it is: ``built-in``, ``galerne``, or another program's.
+        is_known: whether the catalogue knows the model.
+        pieces: every file of it.
+        sha256: of the file, where its store says it.
     """
 
     model_id: str
@@ -38,6 +49,12 @@ class ModelFile:
     has_chat_template: bool
     spec: ModelSpec
     is_builtin: bool = False
+    format_id: str = ""
+    aliases: tuple[str, ...] = ()
+    store: str = OWN_STORE
+    is_known: bool = False
+    pieces: tuple[Path, ...] = ()
+    sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +62,7 @@ class Library:
     """What was found.
 
     Attributes:
-        files: usable models, the built-in one first, then by name.
+        files: usable models, the built-in one first, then by name, then those of other programs.
         problems: files that look like models and are not usable, each with its reason.
     """
 
@@ -53,14 +70,16 @@ class Library:
     problems: tuple[InvalidModelFile, ...] = ()
 
     def find(self, model_id: str) -> ModelFile:
-        """The model of that name.
+        """The model of that id or other name.
 
         Raises:
             UnknownModel: names the nearest.
         """
-        by_id = {file.model_id: file for file in self.files}
-        if model_id in by_id:
-            return by_id[model_id]
+        by_name = {name.lower(): file for file in reversed(self.files) for name in file.aliases}
+        by_name |= {file.model_id.lower(): file for file in reversed(self.files)}
+        if model_id.lower() in by_name:
+            return by_name[model_id.lower()]
+        by_id = [file.model_id for file in self.files]
         nearest = difflib.get_close_matches(model_id, by_id, n=1, cutoff=0.4)
         raise UnknownModel(model=model_id, nearest=nearest[0] if nearest else None)
 
@@ -73,48 +92,146 @@ def builtin_model_path() -> Path:
     return Path(str(resources.files("galerne.models").joinpath("builtin", f"{BUILTIN_MODEL_ID}.gguf")))
 
 
-def inspect_model(path: Path, *, is_builtin: bool = False) -> ModelFile:
-    """Read what one file says about itself.
+def inspect_model(*pieces: Path, is_builtin: bool = False) -> ModelFile:
+    """Read what a file, or the pieces of one model, say; remembered while they stay the same.
 
     Raises:
         ModelFileMissing: there is no file.
         InvalidModelFile: it is not a usable model.
     """
-    header = read_gguf_header(path)
+    try:
+        states = tuple((path.stat().st_size, path.stat().st_mtime_ns) for path in pieces)
+    except OSError:
+        raise ModelFileMissing(model_id=pieces[0].stem, path=str(pieces[0])) from None
+    return _inspect(pieces, states, is_builtin=is_builtin)
+
+
+@functools.lru_cache(maxsize=512)
+def _inspect(
+    pieces: tuple[Path, ...], _states: tuple[tuple[int, int], ...], *, is_builtin: bool
+) -> ModelFile:
+    """Cached by the size and time of each piece."""
+    path, header = pieces[0], _whole_header(pieces)
+    own_name = whole_name(path.stem)
+    spec = architecture(header, model_id=own_name)
+    stored = weight_format(header)
+    known = None if is_builtin else known_model((own_name, spec.name), spec)
+    if known is not None:
+        model_id, row = known
+        spec = replace(
+            spec,
+            id=model_id,
+            name=row.name if model_id == row.id else f"{row.name} {model_id.rpartition('-')[2].title()}",
+            repository=row.repository,
+            released=row.released,
+            licence=row.licence,
+            commercial_use=row.commercial_use,
+            purpose=row.purpose,
+        )
     return ModelFile(
-        model_id=path.stem,
+        model_id=spec.id,
         path=path,
         size_bytes=header.size_bytes,
         weights_bytes=weights_bytes(header),
-        weight_format=weight_format(header),
+        weight_format=stored,
         has_chat_template=has_chat_template(header),
-        spec=architecture(header, model_id=path.stem),
+        spec=spec,
         is_builtin=is_builtin,
+        format_id=quantisation(path.name) or stored.id,
+        store=BUILTIN_STORE if is_builtin else OWN_STORE,
+        is_known=known is not None,
+        pieces=pieces,
     )
 
 
-def library(models_folder: Path | None = None) -> Library:
+def _whole_header(pieces: Sequence[Path]) -> GgufHeader:
+    """The header of the first piece with the tensors of all.
+
+    Raises:
+        InvalidModelFile: a piece is damaged or missing.
+    """
+    n_pieces = piece_of(pieces[0].stem)[1]
+    if [piece_of(path.stem)[0] for path in pieces] != list(range(1, n_pieces + 1)):
+        problem = f"it is one of {n_pieces} pieces of a model, and {len(pieces)} are here"
+        raise InvalidModelFile(path=str(pieces[0]), problem=problem)
+    headers = [read_gguf_header(path) for path in pieces]
+    return replace(
+        headers[0],
+        size_bytes=sum(header.size_bytes for header in headers),
+        tensors=tuple(tensor for header in headers for tensor in header.tensors),
+    )
+
+
+def library(models_folder: Path | None = None, *, stores: Iterable[Path] = ()) -> Library:
     """Every model on this machine.
 
     Args:
         models_folder: where the owner keeps ``*.gguf`` files; it need not exist.
+        stores: folders of other programs, read where they lie.
     """
-    files: list[ModelFile] = []
+    found: list[ModelFile] = []
     problems: list[InvalidModelFile] = []
-    for path, is_builtin in _candidates(models_folder):
+    for pieces, stored in _candidates(models_folder, stores):
         try:
-            files.append(inspect_model(path, is_builtin=is_builtin))
+            file = inspect_model(*pieces, is_builtin=pieces[0] == builtin_model_path())
+            found.append(_stored(file, stored) if stored else file)
         except InvalidModelFile as error:
             problems.append(error)
-    return Library(files=tuple(files), problems=tuple(problems))
+        except ModelFileMissing:
+            continue  # removed while we looked
+    return Library(files=tuple(_named(found)), problems=tuple(problems))
 
 
-def _candidates(models_folder: Path | None) -> Iterator[tuple[Path, bool]]:
+def _candidates(
+    models_folder: Path | None, stores: Iterable[Path]
+) -> Iterator[tuple[Sequence[Path], StoredFile | None]]:
     builtin = builtin_model_path()
     if builtin.is_file():
-        yield builtin, True
-    if models_folder is not None and models_folder.is_dir():
-        for path in sorted(models_folder.glob("*.gguf")):
-            # A file may not take the name of the model that comes with the package.
-            if path.is_file() and path.stem != BUILTIN_MODEL_ID:
-                yield path, False
+        yield [builtin], None
+    own = sorted(models_folder.glob("*.gguf")) if models_folder and models_folder.is_dir() else []
+    # A file may not take the name of the model that comes with the package.
+    for pieces in _by_model(path for path in own if path.is_file() and path.stem != BUILTIN_MODEL_ID):
+        yield pieces, None
+    for store in stores:
+        files = {file.path: file for file in stored_files(store) if "mmproj" not in file.path.name.lower()}
+        for pieces in _by_model(files):
+            yield pieces, files[pieces[0]]
+
+
+def _by_model(paths: Iterable[Path]) -> list[list[Path]]:
+    """Pieces of one model together, the first first."""
+    models: dict[Path, list[Path]] = {}
+    for path in paths:
+        models.setdefault(path.with_name(whole_name(path.stem)), []).append(path)
+    return [sorted(pieces) for pieces in models.values()]
+
+
+def _stored(file: ModelFile, stored: StoredFile) -> ModelFile:
+    """A model of another program, under the name it has there."""
+    if not stored.name:
+        return replace(file, store=stored.store)
+    also = [stored.name.removesuffix(":latest"), *([file.model_id] if file.is_known else [])]
+    return replace(
+        file,
+        model_id=stored.name,
+        aliases=tuple(name for name in dict.fromkeys(also) if name != stored.name),
+        store=stored.store,
+        sha256=stored.sha256,
+    )
+
+
+def _named(found: Sequence[ModelFile]) -> Iterator[ModelFile]:
+    """Give each file its id: of several of one model the largest has the plain one, all the format's."""
+    by_size = sorted(found, key=lambda file: (file.store == OWN_STORE, file.size_bytes))
+    largest = {file.model_id: file for file in by_size}
+    taken: set[str] = set()
+    for file in found:
+        own_name, with_format = whole_name(file.path.stem), f"{file.model_id}:{file.format_id}"
+        is_plain = largest[file.model_id] is file or file.is_builtin
+        wanted = [file.model_id if is_plain else with_format, own_name]
+        model_id = next((name for name in wanted if name not in taken), None)
+        if model_id is None:
+            continue  # the same model once more, in another store
+        taken.add(model_id)
+        names = file.aliases or ([own_name, with_format] if file.is_known else [own_name])
+        yield replace(file, model_id=model_id, aliases=tuple(name for name in names if name != model_id))

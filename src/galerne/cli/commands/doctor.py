@@ -8,6 +8,7 @@ from dataclasses import asdict
 from importlib import metadata
 
 from galerne.cli.house import lay_foundation
+from galerne.cli.installed import installed
 from galerne.cli.metering import survey
 from galerne.cli.screen import machine_table, make_console, print_json
 from galerne.cli.settings import Settings, read_settings
@@ -15,7 +16,6 @@ from galerne.clock import SystemClock
 from galerne.language import phrases
 from galerne.machine import MachineReport, describe
 from galerne.machine.meter import Rung
-from galerne.models import library
 from galerne.storage import read_daemon
 
 ENGINE_PACKAGE = "xllamacpp"
@@ -49,7 +49,7 @@ def doctor(*, as_json: bool) -> None:
     width = max(map(len, lines))
     for label, text in lines.items():
         console.print(f"  {label:<{width}}  {text}", markup=False)
-    problems = [str(problem) for problem in library(settings.models_folder).problems]
+    problems = [str(problem) for problem in installed(settings).problems]
     advice = [phrases("galerne.machine", settings.language)[key] for key in report.advice]
     console.print(f"\n{words['doctor_title']}", style="bold")
     advice += [_lack(rung, settings) for rung in rungs if rung.missing in SAID_HERE]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import httpx
 
 from galerne.chat.figures import NARROW_SPACE, decimal, number, quantity
 from galerne.cli.daemon import own_key
+from galerne.cli.installed import installed
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
 from galerne.errors import ServerUnreachable
 from galerne.language import phrases
-from galerne.models import library
+from galerne.models import ModelFile
+from galerne.models.library import OWN_STORE
 from galerne.storage import read_daemon
 
 PATIENCE_S = 5.0
@@ -21,7 +24,7 @@ PATIENCE_S = 5.0
 def list_models(*, as_json: bool) -> None:
     """Every model file, and those that look like one and are not usable."""
     settings = read_settings(os.environ)
-    found = library(settings.models_folder)
+    found = installed(settings)
     if as_json:
         rows = [
             {
@@ -31,6 +34,13 @@ def list_models(*, as_json: bool) -> None:
                 "format": file.weight_format.id,
                 "n_parameters": file.spec.n_parameters,
                 "context_tokens": file.spec.context_tokens,
+                "format_id": file.format_id,
+                "name": file.spec.name,
+                "aliases": list(file.aliases),
+                "known": file.is_known,
+                "licence": file.spec.licence,
+                "commercial_use": file.spec.commercial_use if file.is_known else None,
+                "store": file.store,
                 "built_in": file.is_builtin,
             }
             for file in found.files
@@ -46,16 +56,24 @@ def list_models(*, as_json: bool) -> None:
         table.add_row(
             file.model_id,
             str(quantity(file.spec.n_parameters, "", language=language)).replace(NARROW_SPACE, ""),
-            file.weight_format.id,
+            file.format_id,
             str(quantity(file.size_bytes, "B", language=language)),
             decimal(file.spec.context_tokens, language=language, decimals=0),
-            words["built_in"] if file.is_builtin else "",
+            _note(file, words),
         )
     console = make_console()
     console.print(table)
     console.print(words["models_folder"].format(folder=settings.models_folder), style="dim", markup=False)
     for problem in found.problems:
         console.print(f"{words['damaged']}: {problem}", style="red", markup=False)
+
+
+def _note(file: ModelFile, words: Mapping[str, str]) -> str:
+    """Whose it is where it is not simply here, and a plain word on a licence that excludes business."""
+    notes = [words["built_in"]] if file.is_builtin else [] if file.store == OWN_STORE else [file.store]
+    if file.is_known and not file.spec.commercial_use:
+        notes.append(words["no_business"])
+    return ", ".join(notes)
 
 
 def ps(*, as_json: bool) -> None:

@@ -25,11 +25,12 @@ from galerne.clock import Clock, SystemClock
 from galerne.errors import DoesNotFit, Offline
 from galerne.language import phrases
 from galerne.machine import free_memory_bytes
+from galerne.models.origins import Origin, note_origin
 
 if TYPE_CHECKING:
     from galerne.cli.choosing import Choice
     from galerne.models.fetch import Fetched
-    from galerne.models.hub import Hub
+    from galerne.models.hub import Hub, HubFile
 
 LINE_EVERY_S = 5.0
 """Between two lines of progress where no bar can be drawn."""
@@ -69,10 +70,23 @@ def pull(*, name: str, format_id: str, anyway: bool, offline: bool, as_json: boo
                 fetched = fetch(hub, file, folder, on_progress=_after(done_bytes, note))
                 done_bytes += file.size_bytes
                 teller.fetched(fetched)
+                if fetched.kept_bytes < file.size_bytes or fetched.checked:
+                    note_origin(folder, file.name, _origin(file, fetched, foundation.clock))
     except KeyboardInterrupt:
         teller.stopped()
         raise
     teller.end(choice, folder=folder)
+
+
+def _origin(file: HubFile, fetched: Fetched, clock: Clock) -> Origin:
+    return Origin(
+        repository=file.repository,
+        filename=file.filename,
+        revision=file.revision,
+        sha256=fetched.sha256,
+        size_bytes=file.size_bytes,
+        fetched_at=clock.now_at(),
+    )
 
 
 def _after(before_bytes: int, note: Callable[[int], None]) -> Callable[[int], None]:
@@ -100,7 +114,7 @@ class _Teller:
     """Says what happens: a bar on a terminal, lines in a pipe, one JSON object a line for a program."""
 
     def __init__(self, settings: Settings, *, as_json: bool) -> None:
-        self._language, self._as_json = settings.language, as_json
+        self._settings, self._language, self._as_json = settings, settings.language, as_json
         self._words = phrases("galerne.cli", settings.language)
         self._console = make_console()
 
@@ -197,10 +211,11 @@ class _Teller:
 
     def end(self, choice: Choice, *, folder: Path) -> None:
         """How it is called now."""
-        from galerne.models import library
+        from galerne.cli.installed import installed
 
         first = folder / choice.files[0].name
-        model_id = next((file.model_id for file in library(folder).files if file.path == first), first.stem)
+        found = installed(self._settings).files
+        model_id = next((file.model_id for file in found if first in file.pieces), first.stem)
         if self._as_json:
             self._line(event="done", model_id=model_id, path=str(first))
         else:

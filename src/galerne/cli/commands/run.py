@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import sys
@@ -10,9 +11,10 @@ import sys
 from galerne.chat.client import ApiClient
 from galerne.chat.terminal import ask_once, run_chat
 from galerne.cli.daemon import attach_or_host, own_key
+from galerne.cli.installed import find_installed, installed
 from galerne.cli.screen import make_console
 from galerne.cli.settings import Settings, read_settings
-from galerne.errors import InvalidRequest
+from galerne.errors import InvalidRequest, UnknownModel
 
 
 def run(*, model: str | None, prompt: str, json_output: bool) -> None:
@@ -24,6 +26,8 @@ def run(*, model: str | None, prompt: str, json_output: bool) -> None:
     """
     settings = read_settings(os.environ)
     if model is not None:
+        with contextlib.suppress(UnknownModel):  # a daemon may serve what is not installed: it answers then
+            model = find_installed(installed(settings), model).model_id
         settings = dataclasses.replace(settings, model_id=model)
     written = prompt.encode("utf-8", errors="replace").decode("utf-8").strip()
     question = "\n\n".join(part for part in (written, piped_text()) if part)

@@ -8,12 +8,12 @@ import sys
 from galerne.cli.commands.fit import newest_of_each_shape
 from galerne.cli.commands.run import ask, piped_text, talk
 from galerne.cli.house import Foundation, lay_foundation
+from galerne.cli.installed import installed
 from galerne.cli.screen import advice_line, fit_table, machine_table, make_console
 from galerne.cli.settings import read_settings
 from galerne.clock import SystemClock
 from galerne.language import phrases
 from galerne.machine import describe, free_memory_bytes
-from galerne.models import library
 from galerne.perf import Advice, Fit, advise
 from galerne.perf.advice import recent_for_general_use
 
@@ -42,8 +42,8 @@ def _introduce(foundation: Foundation) -> None:
     console.print(fit_table(_most_interesting(advice), advice, language=settings.language))
     console.print(advice_line(advice, language=settings.language))
     words = phrases("galerne.cli", settings.language)
-    installed = ", ".join(file.model_id for file in library(settings.models_folder).files)
-    note = words["built_in_note"].format(models=installed, folder=settings.models_folder)
+    names = ", ".join(file.model_id for file in installed(settings).files)
+    note = words["built_in_note"].format(models=names, folder=settings.models_folder)
     console.print(note + "\n", style="dim", markup=False, soft_wrap=True)
 
 
