@@ -66,6 +66,7 @@ class FakeApi:
         pieces: what every answer streams.
         gate: when set, an answer waits here after ``open_pieces`` pieces.
         failure: status and body of the next answers, instead of text.
+        calls: what the next answers call, one list of (tool, arguments) each, before one that only writes.
     """
 
     pieces: list[str] = field(default_factory=lambda: ["Hello, ", "**world**."])
@@ -74,6 +75,7 @@ class FakeApi:
     reason: str = "stop"
     failure: tuple[int, dict[str, Any]] | None = None
     final_after: int = 1
+    calls: list[list[tuple[str, str]]] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
@@ -96,7 +98,13 @@ class FakeApi:
         )
 
     async def _models(self, _: Request) -> Response:
-        rows = [{"id": "galerne-mini", "object": "model", "name": "Galerne mini"}, {"id": "ministral-3-3b"}]
+        mini = {
+            "id": "galerne-mini",
+            "object": "model",
+            "name": "Galerne mini",
+            "capabilities": {"function_calling": True},
+        }
+        rows = [mini, {"id": "ministral-3-3b"}]
         return JSONResponse({"object": "list", "data": rows})
 
     async def _complete(self, request: Request) -> Response:
@@ -120,6 +128,15 @@ class FakeApi:
             if last.get("prefix"):  # like Mistral's, ours says the beginning again
                 choice = {"index": 0, "delta": {"content": last["content"]}, "finish_reason": None}
                 yield _chunk(model, choices=[choice])
+            if body.get("tools") and self.calls:
+                yield _chunk(model, choices=[{"index": 0, "delta": {"content": "Let me see."}}])
+                yield _chunk(model, choices=[_called(self.calls.pop(0), n_asked=len(self.asked))])
+                usage = {"prompt_tokens": 30, "completion_tokens": 9, "galerne": receipt}
+                yield _chunk(
+                    model, choices=[{"index": 0, "delta": {}, "finish_reason": "tool_calls"}], usage=usage
+                )
+                yield "data: [DONE]\n\n"
+                return
             for n, piece in enumerate(self.pieces):
                 if n == self.open_pieces:
                     while not self.gate.is_set():
@@ -244,6 +261,14 @@ def a_chain(api: FakeApi) -> dict[str, Any]:
         },
         "answer": answers[-1] | answer if answers else None,
     }
+
+
+def _called(calls: list[tuple[str, str]], *, n_asked: int) -> dict[str, Any]:
+    pieces = [
+        {"index": n, "id": f"call{n_asked:02}{n:03}", "function": {"name": name, "arguments": arguments}}
+        for n, (name, arguments) in enumerate(calls)
+    ]
+    return {"index": 0, "delta": {"tool_calls": pieces}, "finish_reason": None}
 
 
 def _chunk(model: str, **facts: Any) -> str:

@@ -75,7 +75,7 @@ def test_a_failure_without_its_facts_is_our_own_mistake(leaf):
     with pytest.raises(TypeError, match="surprise"):
         leaf(**facts, surprise=1)
     with pytest.raises(TypeError, match="positional"):
-        leaf(*facts.values())
+        leaf(*facts.values(), "one more")
 
 
 @pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.__name__)

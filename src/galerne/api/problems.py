@@ -147,6 +147,9 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "document_without_text": _asked(422),
         "document_unreadable": _asked(422),
         "extraction_overrun": _asked(422),
+        "tool_failed": _ours(502),
+        "invalid_tool_file": _ours(500),
+        "address_refused": _ours(502),
         "internal_error": _ours(500),
     }
 )

@@ -55,7 +55,20 @@ class AnswerEnd:
         return self.usage.get("galerne")
 
 
-AnswerEvent: TypeAlias = AnswerStart | TextPiece | AnswerEnd
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCalled:
+    """The model calls a tool.
+
+    Attributes:
+        arguments: JSON, exactly as the model wrote it.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+AnswerEvent: TypeAlias = AnswerStart | TextPiece | ToolCalled | AnswerEnd
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +192,7 @@ class ApiClient:
         model: str | None,
         temperature: float | None = None,
         max_new_tokens: int | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> AsyncIterator[AnswerEvent]:
         """Ask, and yield the answer as it is written; ``AnswerStart`` is first, ``AnswerEnd`` last.
 
@@ -187,12 +201,13 @@ class ApiClient:
             model: its id; ``None`` takes the first of the server.
             temperature: of the draw; ``None`` leaves it to the model.
             max_new_tokens: longest answer; ``None`` leaves it to the server.
+            tools: what the model may call, as the API takes them.
 
         Raises:
             AnswerRefused: the API refused, before or while answering.
             ServerUnreachable: nobody answers, or the connection broke.
         """
-        chosen = {"temperature": temperature, "max_tokens": max_new_tokens}
+        chosen = {"temperature": temperature, "max_tokens": max_new_tokens, "tools": list(tools) or None}
         body: dict[str, Any] = {
             "model": model or (await self.models())[0]["id"],
             "messages": list(messages),
@@ -202,6 +217,7 @@ class ApiClient:
         }
         rest = _Rest(str(messages[-1]["content"]) if messages[-1].get("prefix") else "")
         end = AnswerEnd(finish_reason="stop", model_id=str(body["model"]), usage={})
+        calls: dict[int, ToolCalled] = {}
         try:
             async with self._connection().stream("POST", "/v1/chat/completions", json=body) as response:
                 await _raise_for_problem(response)
@@ -209,9 +225,12 @@ class ApiClient:
                 async for chunk in _sse_data(response):
                     if text := rest.of(_text_of(chunk)):
                         yield TextPiece(text=text)
+                    _collect_calls(calls, chunk)
                     end = _end_after(end, chunk)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
+        for _, call in sorted(calls.items()):
+            yield call
         yield end
 
     async def send(self, method: str, path: str, **facts: Any) -> httpx.Response:
@@ -283,6 +302,20 @@ class _Rest:
 
 def _text_of(chunk: Mapping[str, Any]) -> str:
     return "".join(choice.get("delta", {}).get("content") or "" for choice in chunk.get("choices", ()))
+
+
+def _collect_calls(calls: dict[int, ToolCalled], chunk: Mapping[str, Any]) -> None:
+    """Put together what comes in pieces."""
+    for choice in chunk.get("choices", ()):
+        for piece in choice.get("delta", {}).get("tool_calls") or ():
+            function = piece.get("function") or {}
+            index = piece.get("index", len(calls))
+            old = calls.get(index, ToolCalled(id="", name="", arguments=""))
+            calls[index] = ToolCalled(
+                id=piece.get("id") or old.id,
+                name=old.name + (function.get("name") or ""),
+                arguments=old.arguments + (function.get("arguments") or ""),
+            )
 
 
 def _end_after(end: AnswerEnd, chunk: Mapping[str, Any]) -> AnswerEnd:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from galerne.chat.client import ApiClient
+from galerne.chat.tools.records import Decision, ToolUse
 
 
 class ConversationsClient:
@@ -30,12 +31,21 @@ class ConversationsClient:
         """Ask for another answer, as a branch."""
         return await self._post(f"/ui/messages/{answer_id}/regenerate", {"model": model})
 
-    async def words(self, answer_id: str) -> AsyncIterator[str]:
-        """The answer as Markdown, as it is written."""
+    async def words(self, answer_id: str) -> AsyncIterator[str | ToolUse]:
+        """The answer as Markdown, as it is written, and what becomes of the tools it calls."""
+        event = ""
         async with self._client.stream("GET", f"/ui/answers/{answer_id}/words") as response:
             async for line in response.aiter_lines():
-                if line.startswith("data:"):
-                    yield str(json.loads(line[5:]).get("text", ""))
+                if line.startswith("event:"):
+                    event = line[6:].strip()
+                elif line.startswith("data:"):
+                    facts = json.loads(line[5:])
+                    yield ToolUse.from_facts(facts) if event == "tool" else str(facts.get("text", ""))
+
+    async def decide(self, answer_id: str, use_id: str, decision: Decision) -> None:
+        """Answer a tool that asks."""
+        path = f"/ui/answers/{answer_id}/tools/{use_id}"
+        await self._client.send("POST", path, data={"decision": decision.value})
 
     async def stop(self, answer_id: str) -> None:
         """Stop an answer; what is written stays."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from galerne.chat.documents.records import Citation
+from galerne.chat.tools.records import ToolUse
 from galerne.chat.tree import Place
 
 _TITLE_CHARACTERS = 60
@@ -30,11 +31,13 @@ class Manner:
 
     Attributes:
         instructions: the system prompt; empty for none.
+        tools: names of the tools the model may call; ``None`` for those that ask nobody.
     """
 
     instructions: str = ""
     temperature: float | None = None
     max_new_tokens: int | None = None
+    tools: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +48,7 @@ class Conversation:
         leaf_id: the last message of the branch that is shown; ``None`` for the newest.
         owner: whose it is; ``None`` where one person has it all.
         project_id: to which project it belongs.
+        allowed_tools: tools a person has agreed to for the whole conversation.
     """
 
     id: str
@@ -56,6 +60,7 @@ class Conversation:
     manner: Manner = field(default_factory=Manner)
     owner: str | None = None
     project_id: str | None = None
+    allowed_tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +71,7 @@ class ChatMessage:
         parent_id: the message it answers; ``None`` for the first.
         problem_code: why it failed.
         receipt: what the answer cost, as last known.
-        past_receipts: of the parts before it was continued.
+        past_receipts: of the parts before it was continued, or before a tool replied.
         rendered: its blocks as HTML, by the renderer named in ``rendered_by``.
         citations: the passages it was given; ``[1]`` in it is the first.
         quoted: it is made of those passages, word for word; no model wrote it.
@@ -88,6 +93,7 @@ class ChatMessage:
     rendered_by: str | None = None
     citations: tuple[Citation, ...] = ()
     quoted: bool = False
+    tool_uses: tuple[ToolUse, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

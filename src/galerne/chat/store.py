@@ -28,6 +28,7 @@ from galerne.chat.tables import (
     message_row,
     messages,
 )
+from galerne.chat.tools.records import ToolUse
 from galerne.chat.tree import MessageTree
 from galerne.clock import Clock
 from galerne.errors import UnknownConversation
@@ -238,11 +239,10 @@ class ConversationStore:
         old = self.message(message_id)
         if old.role != "assistant" or old.status in {MessageStatus.WRITING, MessageStatus.DONE}:
             raise UnknownConversation(conversation_id=message_id)
-        past = [*old.past_receipts, *([old.receipt] if old.receipt else [])]
+        self.begin_round(message_id)
         statement = sa.update(messages).where(messages.c.id == message_id)
-        values = {"status": MessageStatus.WRITING, "past_receipts": past or None, "receipt": None}
         with writing(self._engine) as connection:
-            connection.execute(statement.values(**values, receipt_id=None, problem_code=None))
+            connection.execute(statement.values(status=MessageStatus.WRITING, problem_code=None))
         return self.message(message_id)
 
     def show_branch(self, message_id: str) -> str:
@@ -274,12 +274,37 @@ class ConversationStore:
             self.save_receipt(message_id, receipt=receipt)
 
     def save_receipt(self, message_id: str, *, receipt: Mapping[str, Any]) -> None:
-        """Write a revision of the receipt."""
-        bill = bill_of([*self.message(message_id).past_receipts, receipt])
-        sums = {name: getattr(bill, name) for name in (*SUMS, "method")}
+        """Write a revision of a receipt of this answer, the present one or a past one."""
+        message = self.message(message_id)
+        past = [dict(receipt if old["id"] == receipt["id"] else old) for old in message.past_receipts]
+        is_past = any(old["id"] == receipt["id"] for old in past)
+        latest = message.receipt if is_past else dict(receipt)
+        bill = bill_of([*past, *([latest] if latest else [])])
+        values = {name: getattr(bill, name) for name in (*SUMS, "method")} | {"past_receipts": past or None}
+        if not is_past:
+            values |= {"receipt": latest, "receipt_id": receipt["id"]}
         statement = sa.update(messages).where(messages.c.id == message_id)
         with writing(self._engine) as connection:
-            connection.execute(statement.values(receipt=dict(receipt), receipt_id=receipt["id"], **sums))
+            connection.execute(statement.values(**values))
+
+    def save_tool_uses(self, message_id: str, uses: Sequence[ToolUse]) -> None:
+        """Write the tools an answer has called so far."""
+        statement = sa.update(messages).where(messages.c.id == message_id)
+        with writing(self._engine) as connection:
+            connection.execute(statement.values(tool_uses=[dataclasses.asdict(use) for use in uses] or None))
+
+    def begin_round(self, message_id: str) -> None:
+        """Put the receipt of a part that is written among the past ones: the next part has its own."""
+        old = self.message(message_id)
+        past = [*old.past_receipts, *([old.receipt] if old.receipt else [])]
+        statement = sa.update(messages).where(messages.c.id == message_id)
+        with writing(self._engine) as connection:
+            connection.execute(statement.values(past_receipts=past or None, receipt=None, receipt_id=None))
+
+    def allow_tool(self, conversation_id: str, name: str) -> None:
+        """Remember that a tool may be used in a conversation without asking again."""
+        allowed = {*self.conversation(conversation_id).allowed_tools, name}
+        self._change(conversation_id, allowed_tools=sorted(allowed))
 
     def save_rendered(self, message_id: str, blocks: Sequence[str], *, by: str) -> None:
         """Keep the blocks of an answer that changes no more, and who drew them."""

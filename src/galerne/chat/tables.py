@@ -11,6 +11,7 @@ from galerne.chat.bill import bill_of
 from galerne.chat.documents.records import citation_of
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus
 from galerne.chat.search import fold
+from galerne.chat.tools.records import ToolUse
 
 metadata = sa.MetaData()
 
@@ -39,6 +40,8 @@ conversations = sa.Table(
     sa.Column("max_new_tokens", sa.Integer, nullable=True),
     sa.Column("owner", sa.Text, nullable=True),
     sa.Column("project_id", sa.Text, nullable=True, index=True),
+    sa.Column("tools", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("allowed_tools", sa.JSON(none_as_null=True), nullable=True),
 )
 messages = sa.Table(
     "message",
@@ -69,6 +72,7 @@ messages = sa.Table(
     sa.Column("rendered_by", sa.Text, nullable=True),
     sa.Column("citations", sa.JSON(none_as_null=True), nullable=True),
     sa.Column("quoted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("tool_uses", sa.JSON(none_as_null=True), nullable=True),
 )
 
 SUMS = ("energy_j", "low_j", "high_j", "co2e_g", "water_l", "cost_eur")
@@ -82,6 +86,9 @@ def conversation_of(row: sa.Row[Any]) -> Conversation:
     """A row as a record."""
     facts = dict(row._mapping)
     facts.pop("title_key")
+    if facts["tools"] is not None:
+        facts["tools"] = tuple(facts["tools"])
+    facts["allowed_tools"] = tuple(facts["allowed_tools"] or ())
     return Conversation(manner=Manner(**{name: facts.pop(name) for name in _MANNER}), **facts)
 
 
@@ -89,7 +96,14 @@ def conversation_row(conversation: Conversation) -> dict[str, Any]:
     """A record as a row."""
     facts = {name: getattr(conversation, name) for name in ("id", "title", "created_at", "changed_at")}
     shown = {name: getattr(conversation, name) for name in ("pinned", "leaf_id", "owner", "project_id")}
-    return facts | shown | {"title_key": fold(conversation.title)} | dataclasses.asdict(conversation.manner)
+    allowed = {"allowed_tools": list(conversation.allowed_tools) or None}
+    return (
+        facts
+        | shown
+        | allowed
+        | {"title_key": fold(conversation.title)}
+        | dataclasses.asdict(conversation.manner)
+    )
 
 
 def message_of(row: sa.Row[Any]) -> ChatMessage:
@@ -99,6 +113,7 @@ def message_of(row: sa.Row[Any]) -> ChatMessage:
     facts["past_receipts"] = tuple(facts["past_receipts"] or ())
     facts["rendered"] = tuple(facts["rendered"] or ())
     facts["citations"] = tuple(citation_of(entry) for entry in facts["citations"] or ())
+    facts["tool_uses"] = tuple(ToolUse.from_facts(use) for use in facts["tool_uses"] or ())
     return ChatMessage(**facts)
 
 
@@ -116,5 +131,6 @@ def message_row(message: ChatMessage) -> dict[str, Any]:
             "past_receipts": list(message.past_receipts) or None,
             "rendered": list(message.rendered) or None,
             "citations": [citation.facts() for citation in message.citations] or None,
+            "tool_uses": [dataclasses.asdict(use) for use in message.tool_uses] or None,
         }
     )

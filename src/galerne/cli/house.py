@@ -13,6 +13,11 @@ from galerne.api import Services, create_app, hash_key
 from galerne.catalog import Catalog, Machine
 from galerne.chat.client import ApiClient
 from galerne.chat.store import open_conversations
+from galerne.chat.tools.configuration import read_tool_file
+from galerne.chat.tools.mcp_servers import McpServer
+from galerne.chat.tools.own import own_tools
+from galerne.chat.tools.toolbox import Toolbox
+from galerne.chat.tools.web_page import web_page_tool
 from galerne.chat.web import create_web
 from galerne.cli.electricity import open_electricity, packaged_electricity
 from galerne.cli.metering import meter_parts
@@ -100,10 +105,20 @@ async def open_house(
         conversations = open_conversations(sqlite_url(settings.chat_path), clock=clock)
         stack.callback(conversations.close)
         app = create_app(_make_services(foundation, powered, gateway, ledger, own_key=own_key))
-        web = create_web(ApiClient(base_url, key=own_key), store=conversations, keys=app.state.doorkeeper)
+        client = ApiClient(base_url, key=own_key)
+        toolbox = _make_toolbox(foundation, client)
+        web = create_web(client, store=conversations, keys=app.state.doorkeeper, toolbox=toolbox)
         app.mount("/", web)
         async with gateway, web.router.lifespan_context(web):
             yield app
+
+
+def _make_toolbox(foundation: Foundation, client: ApiClient) -> Toolbox:
+    """Our own tools, those of the servers in the data folder's file, and the web where we may go there."""
+    settings = foundation.settings
+    outside = () if settings.offline else (web_page_tool(),)
+    servers = [McpServer(entry) for entry in read_tool_file(settings.tools_path)]
+    return Toolbox((*own_tools(client, clock=foundation.clock), *outside), servers)
 
 
 def _make_node(foundation: Foundation, *, simulate: str | None) -> PoweredNode:

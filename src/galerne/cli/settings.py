@@ -112,6 +112,11 @@ class Settings:
         return sqlite_url(self.home / "ledger-simulated.db")
 
     @property
+    def tools_path(self) -> Path:
+        """The file that names the assistant's tool servers."""
+        return self.home / "tools.toml"
+
+    @property
     def chat_path(self) -> Path:
         """The conversations' database."""
         return self.home / "chat.db"

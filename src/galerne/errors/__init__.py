@@ -59,15 +59,18 @@
     │   └── InvalidSetting             an environment variable says what cannot be
     └── ChatError
         ├── UnknownConversation        no conversation with this id
-        ├── UnknownProject             no project with this id
+        ├── AnswerRefused              the API answered the assistant with an error of its own
         ├── UnknownDocument            no document, or no passage of one, with this id
+        ├── UnknownProject             no project with this id
         ├── DocumentUnsupported        the bytes are none of the kinds that are read
         ├── DocumentTooLarge           more bytes, pages or characters than are read
         ├── DocumentEncrypted          it opens with a password only
         ├── DocumentWithoutText        pictures of pages, or nothing
         ├── DocumentUnreadable         damaged, or made to do harm
         ├── ExtractionOverrun          reading it took more than it may, and was stopped
-        └── AnswerRefused              the API answered the assistant with an error of its own
+        ├── ToolFailed                 a tool of the assistant did not do what it was called for
+        ├── InvalidToolFile            the file that names tool servers says something impossible
+        └── AddressRefused             an address that is not fetched: private, of this computer, or not HTTP
 
 Our own mistakes stay ``ValueError``, ``TypeError`` or ``assert``. What is merely degraded is not an error:
 a meter that cannot read yields ``method="modelled"``. No text of a prompt ever enters an error: sizes and
@@ -129,23 +132,27 @@ from galerne.errors.api import (
 from galerne.errors.site import Infeasible, InvalidScenario, SiteError
 from galerne.errors.cli import InvalidSetting, SettingError
 from galerne.errors.chat import (
-    AnswerRefused,
-    ChatError,
     DocumentEncrypted,
     DocumentTooLarge,
     DocumentUnreadable,
     DocumentUnsupported,
     DocumentWithoutText,
     ExtractionOverrun,
-    UnknownConversation,
     UnknownDocument,
     UnknownProject,
+    AddressRefused,
+    AnswerRefused,
+    ChatError,
+    InvalidToolFile,
+    ToolFailed,
+    UnknownConversation,
 )
 from galerne.errors.root import GalerneError, failure, leaves
 # isort: on
 
 __all__ = [
     "AbilityMissing",
+    "AddressRefused",
     "AnswerRefused",
     "ApiError",
     "CatalogError",
@@ -181,6 +188,7 @@ __all__ = [
     "InvalidScenario",
     "InvalidSetting",
     "InvalidTariff",
+    "InvalidToolFile",
     "KeyNameTaken",
     "LedgerBroken",
     "LedgerError",
@@ -204,6 +212,7 @@ __all__ = [
     "SiteError",
     "StorageError",
     "StoreUnreachable",
+    "ToolFailed",
     "Unauthorized",
     "UnknownConversation",
     "UnknownDocument",

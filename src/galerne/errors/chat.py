@@ -104,3 +104,33 @@ class ExtractionOverrun(ChatError):
     sentence = "Reading the document was stopped: more than {limit:g} {resource}"
     resource: str
     limit: float
+
+
+@failure
+class ToolFailed(ChatError):
+    """A tool of the assistant did not do what it was called for."""
+
+    advice = "The answer goes on without it; look at the tool's card for its arguments."
+    sentence = "The tool {tool} failed: {problem}"
+    tool: str
+    problem: str
+
+
+@failure
+class InvalidToolFile(ChatError):
+    """The file that names tool servers says something impossible."""
+
+    advice = "Correct the entry named here; docs/how-to/tools.md shows a whole file."
+    sentence = "{path}: {problem}"
+    path: str
+    problem: str
+
+
+@failure
+class AddressRefused(ChatError):
+    """An address that is not fetched: private, of this computer, not HTTP, or not to be found."""
+
+    advice = "Give a public http or https address."
+    sentence = "{host} is not fetched: {problem}"
+    host: str
+    problem: str

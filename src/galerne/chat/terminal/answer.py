@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -36,6 +37,7 @@ class TerminalAnswer:
 
     Attributes:
         complete: False when Ctrl-C stopped it.
+        paused: leaves the screen to somebody else for as long as it lasts.
     """
 
     text: str = ""
@@ -44,6 +46,7 @@ class TerminalAnswer:
     receipt: Mapping[str, Any] | None = None
     complete: bool = False
     stream: BlockStream = field(default_factory=BlockStream)
+    paused: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 async def ask_once(
@@ -100,6 +103,7 @@ async def show_answer(
         return
     screen = _Screen(answer=answer, waiting=phrases(PACKAGE, language)["waiting"])
     with Live(screen, console=console, refresh_per_second=12, transient=True) as live:
+        answer.paused = lambda: _paused(live)
 
         def on_text(_: str, n_sealed: int) -> None:
             print_blocks(live.console, answer.stream.sealed[len(answer.stream.sealed) - n_sealed :])
@@ -166,6 +170,15 @@ async def show_receipt_line(
         console.print(Text(f"↳ {line}", style="dim"), soft_wrap=True)
     else:
         console.file.write(f"\n{line}\n")
+
+
+@contextmanager
+def _paused(live: Live) -> Iterator[None]:
+    live.stop()
+    try:
+        yield
+    finally:
+        live.start()
 
 
 def _writer(console: Console) -> OnText:

@@ -17,6 +17,7 @@ from rich.text import Text
 from galerne.chat.client import ApiClient
 from galerne.chat.conversations_client import ConversationsClient
 from galerne.chat.receipt_view import PACKAGE
+from galerne.chat.terminal.agreement import ask_decision
 from galerne.chat.terminal.answer import (
     OnText,
     TerminalAnswer,
@@ -27,6 +28,7 @@ from galerne.chat.terminal.answer import (
 )
 from galerne.chat.terminal.chain import chain_screen
 from galerne.chat.terminal.sheets import print_conversations, print_receipt, print_thread, print_usage
+from galerne.chat.tools.records import ToolUse, UseStatus
 from galerne.errors import AnswerRefused, GalerneError
 from galerne.language import Language, phrases
 
@@ -106,8 +108,11 @@ class _Talk:
         answer = TerminalAnswer()
 
         async def work(on_text: OnText) -> None:
-            async for text in self.kept.words(self.answer_id):
-                take(answer, text, on_text)
+            async for part in self.kept.words(self.answer_id):
+                if isinstance(part, ToolUse):
+                    await self._show_use(part, answer)
+                else:
+                    take(answer, part, on_text)
 
         self.console.print()
         await show_answer(answer, work, language=self.language, console=self.console)
@@ -122,6 +127,18 @@ class _Talk:
         self.last = answer
         await show_receipt_line(self.client, answer, language=self.language, console=self.console)
         self.console.print()
+
+    async def _show_use(self, use: ToolUse, answer: TerminalAnswer) -> None:
+        """Say what a tool was asked and what became of it; ask the person where it asks."""
+        if use.status is UseStatus.RUNNING:
+            return
+        say = phrases(PACKAGE, self.language)
+        status = say[f"tool_is_{use.status.value}"]
+        self.say("terminal_tool", name=use.name, arguments=use.arguments, status=status)
+        if use.status is UseStatus.ASKED:
+            with answer.paused():
+                decision = await ask_decision(say["terminal_tool_ask"])
+            await self.kept.decide(self.answer_id, use.id, decision)
 
     async def _command(self, text: str) -> None:
         name, _, argument = text[1:].partition(" ")

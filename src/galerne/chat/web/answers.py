@@ -8,39 +8,47 @@ by: a slow or late reader never makes a queue grow, and nothing is drawn that no
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from galerne.chat.blocks import BlockStream
-from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece
+from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece, ToolCalled
 from galerne.chat.records import ChatMessage, Manner, MessageStatus
 from galerne.chat.temporary import Stores
+from galerne.chat.tools.records import Decision, Tool, ToolUse, UseStatus
+from galerne.chat.tools.toolbox import Toolbox, run_tool
+from galerne.chat.turns import calls_turns, card_mark, parts_of
 from galerne.chat.web.markdown import render_block, render_open_block, render_page, renderer_version
-from galerne.errors import AnswerRefused, GalerneError
+from galerne.errors import AnswerRefused, GalerneError, ToolFailed
 
 _FRAME_S = 0.04
 _RENDER_SHARE = 10  # drawing the open block may take a tenth of the time at most
 _SAVE_EVERY_S = 2.0
 _SIGN_OF_LIFE_S = 15.0
 _KEPT_ANSWERS = 64
+_MOST_ROUNDS = 8
+"""How often an answer may call tools before it must do without."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """One block a page must show by now.
+    """One block a page must show by now, or the card of a tool.
 
     Attributes:
         event: number of its last change.
         index: which block, from 0.
         sealed: it does not change any more.
+        use: what a card shows; it has no HTML, since it is drawn in the reader's language.
     """
 
     event: int
     index: int
     html: str
     sealed: bool
+    use: ToolUse | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,13 +72,58 @@ class WritingAnswer:
         self.message = message
         self.status = MessageStatus.WRITING
         self.text = message.content  # what is there already is gone on with
+        self.uses: list[ToolUse] = list(message.tool_uses)
         self._stream = BlockStream()
-        self._stream.feed(message.content)
         self._sealed: list[Piece] = []
+        self._n_before = 0  # pieces before the present stream of blocks began
+        self._decisions: dict[str, asyncio.Future[Decision]] = {}
         self._drawn: Piece | None = None
-        self._event = 1 if message.content else 0
+        self._event = 1 if message.content or message.tool_uses else 0
         self._changed = asyncio.Condition()
         self._draw_s = 0.0
+        for part in parts_of(message.content, message.tool_uses):
+            if isinstance(part, str):
+                self._stream.feed(part)
+            else:
+                self._place(part)
+
+    async def show_use(self, use: ToolUse) -> None:
+        """Show the card of a tool where the text is, or what has become of it."""
+        known = [index for index, old in enumerate(self.uses) if old.id == use.id]
+        if known:
+            self.uses[known[0]] = use
+            place = next(n for n, piece in enumerate(self._sealed) if piece.use and piece.use.id == use.id)
+            self._sealed[place] = dataclasses.replace(self._sealed[place], event=self._event + 1, use=use)
+        else:
+            self.uses.append(use)
+            self._place(use)
+        await self._advance()
+
+    async def decision(self, use: ToolUse) -> Decision:
+        """What a person says to a tool that asks; waits as long as it takes."""
+        self._decisions[use.id] = asyncio.get_running_loop().create_future()
+        return await self._decisions[use.id]
+
+    def decide(self, use_id: str, decision: Decision) -> bool:
+        """Answer a tool that asks; False if none of this id does."""
+        asked = self._decisions.pop(use_id, None)
+        if asked is None or asked.done():
+            return False
+        asked.set_result(decision)
+        return True
+
+    def _place(self, use: ToolUse) -> None:
+        """Put a card after the text so far, and begin a new stream of blocks behind it."""
+        self._stream.finish()
+        self._seal(event=self._event + 1)
+        card = Piece(event=self._event + 1, index=len(self._sealed), html="", sealed=True, use=use)
+        self._sealed.append(card)
+        self._stream, self._n_before, self._drawn = BlockStream(), len(self._sealed), None
+
+    def _seal(self, *, event: int) -> None:
+        for source in self._stream.sealed[len(self._sealed) - self._n_before :]:
+            html = render_block(source)
+            self._sealed.append(Piece(event=event, index=len(self._sealed), html=html, sealed=True))
 
     async def add(self, text: str) -> None:
         """Take more of the answer."""
@@ -98,14 +151,23 @@ class WritingAnswer:
             seen = news.event
             await asyncio.sleep(max(_FRAME_S, self._draw_s * _RENDER_SHARE))
 
-    async def words(self) -> AsyncIterator[str]:
-        """The text so far, then what is added, until the answer ends; an empty one is a sign of life."""
+    async def words(self) -> AsyncIterator[str | ToolUse]:
+        """The text so far, then what is added, until the answer ends; an empty one is a sign of life.
+
+        What becomes of a tool comes between the words where it was called.
+        """
         n_seen, event = 0, -1
+        shown: dict[str, ToolUse] = {}
         while True:
             if self._event <= event and self.status is MessageStatus.WRITING and not await self._wait(event):
                 yield ""
                 continue
             event, ended = self._event, self.status is not MessageStatus.WRITING
+            for use in [use for use in self.uses if shown.get(use.id) != use]:
+                shown[use.id] = use
+                yield self.text[n_seen : use.at_characters]
+                n_seen = max(n_seen, use.at_characters)
+                yield use
             yield self.text[n_seen:]
             n_seen = len(self.text)
             if ended:
@@ -127,9 +189,7 @@ class WritingAnswer:
 
     def _look(self, seen: int) -> News:
         started_s = time.perf_counter()
-        first = len(self._sealed)
-        for index, source in enumerate(self._stream.sealed[first:], start=first):
-            self._sealed.append(Piece(event=self._event, index=index, html=render_block(source), sealed=True))
+        self._seal(event=self._event)
         pieces = [piece for piece in self._sealed if piece.event > seen]
         if self._stream.tail.strip():
             pieces.append(self._draw_tail())
@@ -150,10 +210,12 @@ class AnswerDesk:
     Args:
         client: the API, entered.
         stores: where questions and answers are kept.
+        toolbox: what models may call.
     """
 
-    def __init__(self, client: ApiClient, stores: Stores) -> None:
+    def __init__(self, client: ApiClient, stores: Stores, toolbox: Toolbox) -> None:
         self._client = client
+        self._toolbox = toolbox
         self._stores = stores
         self._answers: dict[str, WritingAnswer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -205,7 +267,7 @@ class AnswerDesk:
     ) -> None:
         status, problem_code = MessageStatus.FAILED, "internal_error"
         try:
-            reason = await self._collect(answer, turns, model=model, manner=manner)
+            reason = await self._answer(answer, turns, model=model, manner=manner)
             status, problem_code = MessageStatus.CUT if reason == "length" else MessageStatus.DONE, ""
         except asyncio.CancelledError:
             status, problem_code = MessageStatus.STOPPED, ""
@@ -216,9 +278,45 @@ class AnswerDesk:
         finally:
             try:
                 await self._save(answer, status=status, problem_code=problem_code or None)
-                await asyncio.to_thread(keep_rendered, self._stores, answer.message.id, answer.text)
+                await asyncio.to_thread(self._close_uses, answer)
+                await asyncio.to_thread(
+                    keep_rendered, self._stores, answer.message.id, answer.text, answer.uses
+                )
             finally:
                 await answer.end(status)
+
+    async def _answer(
+        self,
+        answer: WritingAnswer,
+        turns: Sequence[Mapping[str, Any]],
+        *,
+        model: str | None,
+        manner: Manner,
+    ) -> str:
+        """Ask, run the tools that are called, and ask again with what they say, until the answer ends."""
+        tools = await self._tools(model, manner)
+        for n_rounds in range(_MOST_ROUNDS + 1):
+            offered = tools if n_rounds < _MOST_ROUNDS else ()
+            began = len(answer.text)
+            reason, calls = await self._collect(answer, turns, model=model, manner=manner, tools=offered)
+            if not calls:
+                break
+            await self._use(answer, calls, tools)
+            used = [use for use in answer.uses if use.round == answer.uses[-1].round]
+            turns = [*turns, *calls_turns(answer.text[began:], used)]
+            store = self._stores.of(answer.message.id)
+            await asyncio.to_thread(store.begin_round, answer.message.id)
+        return reason
+
+    async def _tools(self, model: str | None, manner: Manner) -> tuple[Tool, ...]:
+        """What the model may call; nothing where it does not call of its own accord."""
+        if manner.tools == ():
+            return ()
+        models = await self._client.models()
+        chosen = next((entry for entry in models if entry["id"] == model), models[0] if models else {})
+        if not chosen.get("capabilities", {}).get("function_calling"):
+            return ()
+        return await self._toolbox.chosen(manner.tools)
 
     async def _collect(
         self,
@@ -227,14 +325,22 @@ class AnswerDesk:
         *,
         model: str | None,
         manner: Manner,
-    ) -> str:
+        tools: Sequence[Tool],
+    ) -> tuple[str, list[ToolCalled]]:
         reason = ""
         saved_s = time.monotonic()
+        calls: list[ToolCalled] = []
         events = self._client.answer(
-            turns, model=model, temperature=manner.temperature, max_new_tokens=manner.max_new_tokens
+            turns,
+            model=model,
+            temperature=manner.temperature,
+            max_new_tokens=manner.max_new_tokens,
+            tools=[tool.spec for tool in tools],
         )
         async for event in events:
             match event:
+                case ToolCalled():
+                    calls.append(event)
                 case AnswerStart(receipt_id=receipt_id) if receipt_id:
                     await self._save(answer, receipt_id=receipt_id)
                 case TextPiece(text=text):
@@ -245,7 +351,63 @@ class AnswerDesk:
             if time.monotonic() - saved_s > _SAVE_EVERY_S:
                 saved_s = time.monotonic()
                 await self._save(answer)
-        return reason
+        return reason, calls
+
+    async def _use(self, answer: WritingAnswer, calls: Sequence[ToolCalled], tools: Sequence[Tool]) -> None:
+        """Run what was called together, each as soon as it may."""
+        by_name = {tool.name: tool for tool in tools}
+        round_ = max((use.round for use in answer.uses), default=0) + 1
+        uses = [
+            ToolUse(
+                id=call.id or f"{answer.message.id}-{round_}-{n}",
+                name=call.name,
+                arguments=call.arguments,
+                at_characters=len(answer.text),
+                round=round_,
+            )
+            for n, call in enumerate(calls)
+        ]
+        for use in uses:
+            await answer.show_use(use)
+        await asyncio.gather(*(self._use_one(answer, use, by_name.get(use.name)) for use in uses))
+
+    async def _use_one(self, answer: WritingAnswer, use: ToolUse, tool: Tool | None) -> None:
+        if tool is None:
+            await self._note(answer, use, UseStatus.FAILED, "there is no such tool")
+            return
+        if tool.asks and not await self._is_agreed(answer, use):
+            await self._note(answer, use, UseStatus.DENIED, "the user does not want this tool to be used")
+            return
+        await self._note(answer, use, UseStatus.RUNNING)
+        try:
+            result = await run_tool(tool, use.arguments)
+        except ToolFailed as error:
+            await self._note(answer, use, UseStatus.FAILED, error.problem)
+        else:
+            await self._note(answer, use, UseStatus.DONE, result)
+
+    async def _is_agreed(self, answer: WritingAnswer, use: ToolUse) -> bool:
+        store, conversation_id = self._stores.of(answer.message.id), answer.message.conversation_id
+        if use.name in (await asyncio.to_thread(store.conversation, conversation_id)).allowed_tools:
+            return True
+        await self._note(answer, use, UseStatus.ASKED)
+        decision = await answer.decision(use)
+        if decision is Decision.CONVERSATION:
+            await asyncio.to_thread(store.allow_tool, conversation_id, use.name)
+        return decision is not Decision.DENY
+
+    async def _note(self, answer: WritingAnswer, use: ToolUse, status: UseStatus, result: str = "") -> None:
+        await answer.show_use(dataclasses.replace(use, status=status, result=result))
+        store = self._stores.of(answer.message.id)
+        await asyncio.to_thread(store.save_tool_uses, answer.message.id, answer.uses)
+
+    def _close_uses(self, answer: WritingAnswer) -> None:
+        """A tool that was still asked for or running when the answer ended is used no more."""
+        for n, use in enumerate(answer.uses):
+            if use.status in {UseStatus.ASKED, UseStatus.RUNNING}:
+                answer.uses[n] = dataclasses.replace(use, status=UseStatus.DENIED, result="stopped")
+        if answer.uses:
+            self._stores.of(answer.message.id).save_tool_uses(answer.message.id, answer.uses)
 
     async def _save(
         self, answer: WritingAnswer, *, status: MessageStatus = MessageStatus.WRITING, **facts: Any
@@ -259,8 +421,15 @@ class AnswerDesk:
         )
 
 
-def keep_rendered(stores: Stores, message_id: str, text: str) -> tuple[str, ...]:
-    """Draw an answer that changes no more, and keep what was drawn for the next page that shows it."""
-    blocks = render_page(text)
+def keep_rendered(
+    stores: Stores, message_id: str, text: str, uses: Sequence[ToolUse] = ()
+) -> tuple[str, ...]:
+    """Draw an answer that changes no more, and keep what was drawn for the next page that shows it.
+
+    A card is kept as ``card_mark`` of its tool: it is drawn in the reader's language.
+    """
+    blocks: tuple[str, ...] = ()
+    for part in parts_of(text, uses):
+        blocks += render_page(part) if isinstance(part, str) else (card_mark(part),)
     stores.of(message_id).save_rendered(message_id, blocks, by=renderer_version())
     return blocks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,9 @@ from galerne.chat.fit_view import view_fits
 from galerne.chat.records import ThreadPage
 from galerne.chat.store import ConversationStore
 from galerne.chat.temporary import Stores, is_temporary, open_temporary
+from galerne.chat.tools.own import own_tools
+from galerne.chat.tools.records import Tool
+from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.web import asking, keeping, pages, planner
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
@@ -44,7 +48,12 @@ _OPEN_PATHS = ("/static/", "/ui/session", "/ui/language")
 
 
 def create_web(
-    client: ApiClient, *, store: ConversationStore, key: str | None = None, keys: PageKeys | None = None
+    client: ApiClient,
+    *,
+    store: ConversationStore,
+    key: str | None = None,
+    keys: PageKeys | None = None,
+    toolbox: Toolbox | None = None,
 ) -> Starlette:
     """The pages, to be mounted at ``/``.
 
@@ -56,14 +65,16 @@ def create_web(
         store: the conversations; closing it is the caller's.
         key: asked of every browser; ``None`` asks nothing (a loopback address).
         keys: the daemon's own list of keys, instead.
+        toolbox: what models may call; Galerne's own tools by default.
     """
     stores = Stores(kept=store, temporary=open_temporary(clock=SystemClock()))
-    desk, door = AnswerDesk(client, stores), KeyDesk(keys or OneKey(key))
-    web = Web(client=client, stores=stores, desk=desk, keys=door)
+    tools = toolbox or Toolbox(own_tools(client, clock=SystemClock()))
+    desk, door = AnswerDesk(client, stores, tools), KeyDesk(keys or OneKey(key))
+    web = Web(client=client, stores=stores, desk=desk, keys=door, toolbox=tools)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with client:
+        async with client, tools:
             forgetting = asyncio.create_task(_forget_temporary(stores))
             try:
                 yield
@@ -99,6 +110,7 @@ def create_web(
             route("/ui/answers/{message_id}/events", asking.stream_answer),
             route("/ui/answers/{message_id}/words", asking.stream_words),
             route("/ui/answers/{message_id}/stop", asking.stop_answer, "POST"),
+            route("/ui/answers/{message_id}/tools/{use_id}", asking.decide_use, "POST"),
             route("/ui/messages/{message_id}/edit", asking.edit_question, "POST"),
             route("/ui/messages/{message_id}/regenerate", asking.regenerate, "POST"),
             route("/ui/messages/{message_id}/continue", asking.continue_answer, "POST"),
@@ -147,14 +159,18 @@ async def show_conversation(web: Web, request: Request) -> Response:
 
 async def _conversation_page(web: Web, request: Request, *, conversation_id: str | None) -> Response:
     problem, models = "", []
+    tools: tuple[Tool, ...] = ()
     try:
         models = await web.client.models()
+        tools = await web.toolbox.tools()
     except GalerneError as error:
         problem = error.code
 
     # In a thread: a long conversation takes a while to render, and answers stream in this loop meanwhile.
     def make() -> Response:
-        shown = _read(web, request, conversation_id, models)
+        shown = dataclasses.replace(
+            _read(web, request, conversation_id, models), tools=tools, tool_problems=web.toolbox.problems()
+        )
         return pages.conversation_page(request, shown, stores=web.stores, problem=problem)
 
     return await asyncio.to_thread(make)

@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from galerne.chat.records import ChatMessage, Manner
 from galerne.chat.store import PAGE_MESSAGES
+from galerne.chat.tools.records import Decision
+from galerne.chat.turns import answer_turns
 from galerne.chat.web import pages
 from galerne.chat.web.guard import read_form
 from galerne.chat.web.parts import Web, wants_json
@@ -89,7 +91,10 @@ async def stream_answer(web: Web, request: Request) -> Response:
     message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
     after = request.headers.get("last-event-id", "")
     events = answer_events(
-        web.desk.find(message.id), message=message, after=int(after) if after.isdecimal() else 0
+        web.desk.find(message.id),
+        message=message,
+        after=int(after) if after.isdecimal() else 0,
+        draw=lambda use: pages.card_fragment(request, message.id, use),
     )
     return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
@@ -108,12 +113,26 @@ async def stop_answer(web: Web, request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def decide_use(web: Web, request: Request) -> Response:
+    """``POST /ui/answers/{message_id}/tools/{use_id}``: what a person says to a tool that asks."""
+    message_id, use_id = request.path_params["message_id"], request.path_params["use_id"]
+    message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    said = (await read_form(request) or {}).get("decision", "")
+    if said not in set(Decision):
+        return Response(status_code=422)
+    answer = web.desk.find(message.id)
+    decided = answer is not None and answer.decide(use_id, Decision(said))
+    if not wants_json(request):
+        return RedirectResponse(f"/c/{message.conversation_id}#m-{message.id}", status_code=303)
+    return Response(status_code=204 if decided else 409)
+
+
 async def show_foot(web: Web, request: Request) -> Response:
     """``GET /ui/answers/{message_id}``: what stands under an answer, its receipt brought up to date."""
     message_id = request.path_params["message_id"]
     message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
     if message.receipt_id and not _is_settled(message):
-        message = await _with_latest_receipt(web, message)
+        message = await _with_latest_receipts(web, message)
     return pages.foot_fragment(request, message)
 
 
@@ -125,6 +144,7 @@ def read_manner(form: Mapping[str, str]) -> Manner | None:
         instructions=form["instructions"].strip()[:_LONGEST_INSTRUCTIONS],
         temperature=_bounded(form.get("temperature", ""), most=_HOTTEST),
         max_new_tokens=_whole(_bounded(form.get("max_tokens", ""), least=1, most=_MOST_NEW_TOKENS)),
+        tools=_chosen_tools(form),
     )
 
 
@@ -134,11 +154,13 @@ def turns_of(path: Sequence[ChatMessage], manner: Manner, *, answer: ChatMessage
     if manner.instructions:
         turns.append({"role": "system", "content": manner.instructions})
     for turn in path:
-        if turn.content and turns and turns[-1]["role"] == turn.role:  # as imports have it; models do not
+        if turn.tool_uses:
+            turns += answer_turns(turn)
+        elif turn.content and turns and turns[-1]["role"] == turn.role:  # as imports have it; models do not
             turns[-1]["content"] += f"\n\n{turn.content}"
         elif turn.content:
             turns.append({"role": turn.role, "content": turn.content})
-    if answer.content:
+    if answer.content and turns[-1]["role"] == "assistant":
         turns[-1]["prefix"] = True
     return turns
 
@@ -167,18 +189,33 @@ async def _reply(web: Web, request: Request, *, first: ChatMessage, answer: Chat
 
 
 def _is_settled(message: ChatMessage) -> bool:
-    receipt = message.receipt
-    return receipt is not None and receipt.get("status") == "final" and "sources" in receipt
+    return message.receipt is not None and all(map(_is_final, (*message.past_receipts, message.receipt)))
 
 
-async def _with_latest_receipt(web: Web, message: ChatMessage) -> ChatMessage:
+def _is_final(receipt: Mapping[str, Any]) -> bool:
+    return receipt.get("status") == "final" and "sources" in receipt
+
+
+async def _with_latest_receipts(web: Web, message: ChatMessage) -> ChatMessage:
     store = web.stores.of(message.id)
+    known = {str(receipt["id"]): receipt for receipt in (*message.past_receipts, message.receipt) if receipt}
+    open_ids = [receipt_id for receipt_id, receipt in known.items() if not _is_final(receipt)]
+    if message.receipt_id not in known:
+        open_ids.append(str(message.receipt_id))
     try:
-        receipt = await web.client.receipt(message.receipt_id or "")
+        for receipt_id in open_ids:
+            receipt = await web.client.receipt(receipt_id)
+            await asyncio.to_thread(store.save_receipt, message.id, receipt=receipt)
     except GalerneError:
         return message
-    await asyncio.to_thread(store.save_receipt, message.id, receipt=receipt)
     return await asyncio.to_thread(store.message, message.id)
+
+
+def _chosen_tools(form: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The tools that are ticked; ``None`` where the form has none to tick."""
+    if "tools" not in form:
+        return None
+    return tuple(sorted(name.removeprefix("tool:") for name in form if name.startswith("tool:")))
 
 
 def _bounded(text: str, *, least: float = 0.0, most: float) -> float | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jinja2
@@ -21,6 +21,8 @@ from galerne.chat.receipt_view import view_receipt
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
 from galerne.chat.search import SearchHit
 from galerne.chat.temporary import Stores
+from galerne.chat.tools.records import Tool, ToolUse
+from galerne.chat.turns import marked_use
 from galerne.chat.web.answers import keep_rendered
 from galerne.chat.web.assets import asset_path
 from galerne.chat.web.chain import SPARK_HEIGHT, SPARK_WIDTH, spark_path
@@ -51,6 +53,8 @@ class ShownConversation:
     conversations: Sequence[Conversation]
     history_limit: int
     models: Sequence[dict[str, Any]]
+    tools: Sequence[Tool] = ()
+    tool_problems: Mapping[str, str] = field(default_factory=dict)
 
 
 def language_of(request: Request) -> Language:
@@ -89,6 +93,8 @@ def conversation_page(
         problem=problem,
         advice=advice_for(problem, language) if problem else "",
         suggestions=[say[key] for key in _SUGGESTIONS],
+        tools=_tool_rows(shown),
+        tool_problems=shown.tool_problems,
     )
 
 
@@ -98,6 +104,11 @@ def turns_fragment(request: Request, page: ThreadPage, stores: Stores) -> str:
     turns = _turns(page, language_of(request), stores)
     facts = {"earlier_id": page.earlier_id, "conversation_id": conversation_id}
     return _render(request, "turns.html", turns=turns, **facts)
+
+
+def card_fragment(request: Request, message_id: str, use: ToolUse) -> str:
+    """The card of a tool inside an answer."""
+    return _render(request, "tool.html", use=use, message_id=message_id)
 
 
 def foot_fragment(request: Request, message: ChatMessage) -> HTMLResponse:
@@ -174,13 +185,14 @@ def _turns(page: ThreadPage, language: Language, stores: Stores) -> list[dict[st
     ]
 
 
-def _blocks(message: ChatMessage, stores: Stores) -> list[Markup]:
+def _blocks(message: ChatMessage, stores: Stores) -> list[Markup | ToolUse]:
     if message.role != "assistant" or message.status is MessageStatus.WRITING:
         return []
     kept = message.rendered_by == renderer_version()
-    blocks = message.rendered if kept else keep_rendered(stores, message.id, message.content)
+    uses = message.tool_uses
+    blocks = message.rendered if kept else keep_rendered(stores, message.id, message.content, uses)
     # Sanitised last by the renderer: the only HTML that does not come from a template.
-    return [Markup(block) for block in blocks]  # noqa: S704 - see above
+    return [marked_use(block, uses) or Markup(block) for block in blocks]  # noqa: S704 - see above
 
 
 def _turn(message: ChatMessage, language: Language) -> dict[str, Any]:
@@ -193,6 +205,21 @@ def _turn(message: ChatMessage, language: Language) -> dict[str, Any]:
         "advice": advice_for(message.problem_code, language) if message.problem_code else "",
         "resumable": bool(message.content) and message.status in _RESUMABLE,
     }
+
+
+def _tool_rows(shown: ShownConversation) -> list[dict[str, Any]]:
+    """The tools to tick; those that ask nobody are ticked until somebody chooses."""
+    chosen = shown.conversation.manner.tools if shown.conversation else None
+    return [
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "origin": tool.origin,
+            "asks": tool.asks,
+            "ticked": not tool.asks if chosen is None else tool.name in chosen,
+        }
+        for tool in shown.tools
+    ]
 
 
 def _history(conversations: Sequence[Conversation], *, limit: int, language: Language) -> dict[str, Any]:

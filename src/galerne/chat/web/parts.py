@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from galerne.chat.client import ApiClient
 from galerne.chat.temporary import Stores
+from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.guard import KeyDesk
 
@@ -23,6 +24,7 @@ class Web:
     stores: Stores
     desk: AnswerDesk
     keys: KeyDesk
+    toolbox: Toolbox
 
 
 Endpoint: TypeAlias = Callable[[Web, Request], Awaitable[Response]]

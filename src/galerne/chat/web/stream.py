@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TypeAlias
 
 from galerne.chat.records import ChatMessage
+from galerne.chat.tools.records import ToolUse
+from galerne.chat.turns import parts_of
 from galerne.chat.web.answers import News, Piece, WritingAnswer
 from galerne.chat.web.markdown import render_page
 
+Draw: TypeAlias = Callable[[ToolUse], str]
+"""Draws the card of a tool, in the reader's language."""
+
 
 async def answer_events(
-    answer: WritingAnswer | None, *, message: ChatMessage, after: int
+    answer: WritingAnswer | None, *, message: ChatMessage, after: int, draw: Draw
 ) -> AsyncIterator[str]:
     """Events ``block`` {index, html, sealed} and ``end`` {n_blocks}.
 
@@ -19,36 +26,51 @@ async def answer_events(
         answer: where it is being written; ``None`` once it is only in the store.
         message: the same answer in the store.
         after: number of the last event the page has seen.
+        draw: draws the cards.
     """
     if answer is None:
-        yield _format(stored_news(message))
+        yield _format(stored_news(message), draw)
         return
     async for news in answer.news(after=after):
-        yield _format(news)
+        yield _format(news, draw)
 
 
 async def answer_words(answer: WritingAnswer | None, *, message: ChatMessage) -> AsyncIterator[str]:
-    """Events ``words`` {text} and ``end``: the same answer as the Markdown it is."""
+    """Events ``words`` {text}, ``tool`` and ``end``: the same answer as the Markdown it is."""
     if answer is None:
-        yield _event("words", text=message.content) + "\n"
+        for part in parts_of(message.content, message.tool_uses):
+            yield _word(part)
     else:
-        async for text in answer.words():
-            yield _event("words", text=text) + "\n" if text else ": still here\n\n"
+        async for part in answer.words():
+            yield _word(part)
     yield _event("end") + "\n"
 
 
 def stored_news(message: ChatMessage) -> News:
     """A finished answer, whole."""
-    pieces = (
-        Piece(event=1, index=index, html=html, sealed=True)
-        for index, html in enumerate(render_page(message.content))
-    )
+    pieces: list[Piece] = []
+    for part in parts_of(message.content, message.tool_uses):
+        blocks = render_page(part) if isinstance(part, str) else ("",)
+        use = None if isinstance(part, str) else part
+        pieces += [
+            Piece(event=1, index=n, html=html, sealed=True, use=use)
+            for n, html in enumerate(blocks, start=len(pieces))
+        ]
     return News(event=1, pieces=tuple(pieces), ended=True)
 
 
-def _format(news: News) -> str:
+def _word(part: str | ToolUse) -> str:
+    if isinstance(part, ToolUse):
+        return _event("tool", **dataclasses.asdict(part)) + "\n"
+    return _event("words", text=part) + "\n" if part else ": still here\n\n"
+
+
+def _format(news: News, draw: Draw) -> str:
     """One batch; the number stands on its last event alone, so that a broken batch is sent again whole."""
-    events = [_event("block", index=p.index, html=p.html, sealed=p.sealed) for p in news.pieces]
+    events = [
+        _event("block", index=p.index, html=draw(p.use) if p.use else p.html, sealed=p.sealed)
+        for p in news.pieces
+    ]
     if news.ended:
         events.append(_event("end"))
     if not events:

@@ -65,6 +65,8 @@ function follow(article) {
   mine.addEventListener("block", (event) => {
     status.textContent = status.dataset.writing;
     place(article, JSON.parse(event.data));
+    const asking = find("[data-decide]", article);
+    if (asking) status.textContent = asking.getAttribute("aria-label");
     if (following) goToEnd();
   });
   mine.addEventListener("end", () => {
@@ -257,6 +259,24 @@ document.addEventListener("click", (event) => {
   if (!earlier) return;
   event.preventDefault();
   showEarlier(earlier).catch(() => location.assign(earlier.href));
+});
+
+// A tool asks: what is said goes to the server, whose next event draws the card again.
+async function decide(deciding, button) {
+  for (const other of deciding.querySelectorAll("button")) other.disabled = true;
+  const body = new URLSearchParams({ decision: button.value });
+  try {
+    await load(deciding.action, { method: "POST", body, headers: { accept: "application/json" } });
+    question.focus();
+  } catch {
+    for (const other of deciding.querySelectorAll("button")) other.disabled = false;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-decide]")) return;
+  event.preventDefault();
+  decide(event.target, event.submitter);
 });
 
 document.addEventListener("submit", (event) => {
