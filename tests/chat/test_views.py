@@ -14,9 +14,9 @@ def plain(text):
 
 def test_the_line_says_what_and_how_it_was_known():
     line = plain(receipt_line(view_receipt(a_receipt(), language=EN)))
-    assert line == "56 J · 1.6 mg CO₂e · 62 µL · 1.6 µ€ · 38 tokens/s · modelled, between 28 J and 112 J"
+    assert line == "56 J · 1.6 mg CO₂e · 62 µL · 1.6 µ€ electricity · 38 tokens/s · modelled, between 28 J and 112 J"
     line = plain(receipt_line(view_receipt(a_receipt(), language=FR)))
-    assert line == "56 J · 1,6 mg CO₂e · 62 µL · 1,6 µ€ · 38 jetons/s · modélisé, entre 28 J et 112 J"
+    assert line == "56 J · 1,6 mg CO₂e · 62 µL · 1,6 µ€ électricité · 38 jetons/s · modélisé, entre 28 J et 112 J"
 
 
 def test_every_number_of_the_sheet_shows_how_it_was_made_and_its_source():
@@ -101,3 +101,9 @@ def test_both_languages_have_the_same_phrases_with_the_same_places():
 
 def _places(text):
     return [part.partition("}")[0] for part in text.split("{")[1:]]
+
+
+def test_a_price_of_the_operator_takes_the_place_of_the_electricity_and_is_called_a_price():
+    line = plain(receipt_line(view_receipt(a_receipt() | {"price_eur": 0.12}, language=EN)))
+    assert "0.12 € price" in line
+    assert "electricity" not in line

@@ -241,5 +241,5 @@ def test_200_requests_that_race_for_one_budget_never_overspend_it_nor_leave_room
 def test_amounts_of_an_unpriced_answer_have_no_cost(ledger):
     answer = make_answer(1)
     ledger.append(Events(answers=[answer], settlements=[make_settlement(answer)]))
-    impact = dataclasses.replace(ledger.receipt(answer.answer_id).impact, cost_eur=None)
+    impact = dataclasses.replace(ledger.receipt(answer.answer_id).impact, charged_eur=None)
     assert amounts_of(tokens=15, total_uj=1100, impact=impact)[Unit.COST] is None

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from galerne.api.keys import KeyBook
 from galerne.catalog import Catalog
 from galerne.clock import Clock, SystemClock
-from galerne.fleet import ChainView, GatewayEvent, GatewayStatus, ServedModel
+from galerne.fleet import ChainView, GatewayEvent, GatewayStatus, ModelPrice, ServedModel
 from galerne.generation import GenerationRequest, TextToken
 from galerne.language import Language
 from galerne.ledger import Payer, Receipt, Standing, UsageReport
@@ -157,6 +157,7 @@ class Services:
             rebinds its own name to our address is refused.
         fit: what fits on this machine.
         site: the planner of data centres.
+        prices: what a million tokens of each served model costs.
         new_id: where identifiers come from.
         pad: how many characters of padding a chunk gets in Mistral's dialect.
         heartbeat_s: how long a stream may be silent.
@@ -175,6 +176,7 @@ class Services:
     allowed_hosts: tuple[str, ...] = ("localhost",)
     fit: Callable[[], Sequence[Fit]] | None = None
     site: SitePlanner | None = None
+    prices: Callable[[], Sequence[ModelPrice]] | None = None
     new_id: Callable[[], str] = random_id
     pad: Callable[[], int] = random_pad
     heartbeat_s: float = 10.0

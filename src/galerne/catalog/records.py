@@ -381,6 +381,27 @@ class Fact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """What somebody asks for a model over their API, by a dated list.
+
+    Attributes:
+        model_id: the open-weight model of the catalogue that it is; empty where none is.
+        status: of the offer when the list was read.
+    """
+
+    id: str
+    name: str
+    model_id: str
+    status: str
+    input_usd_per_million: float
+    input_eur_per_million: float
+    output_usd_per_million: float
+    output_eur_per_million: float
+    sources: Mapping[str, str]
+    spread: Mapping[str, Spread] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClimatePlace:
     """A place with hourly climate normals.
 

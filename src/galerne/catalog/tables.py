@@ -22,6 +22,7 @@ from galerne.catalog.records import (
     HostSpec,
     ModelFileSpec,
     ModelSpec,
+    Offer,
     PowerStage,
     Row,
     Source,
@@ -121,6 +122,11 @@ class Catalog:
     def calibrations(self) -> Table[Calibration]:
         """How engines differ from the roofline."""
         return self._table("calibration", Calibration, "calibrations.toml")
+
+    @functools.cached_property
+    def offers(self) -> Table[Offer]:
+        """Prices of models over others' APIs."""
+        return self._table("offer", Offer, "offers.csv")
 
     @functools.cached_property
     def facts(self) -> Table[Fact]:

@@ -93,7 +93,8 @@ def view_receipt(receipt: Mapping[str, Any], *, language: Language) -> ReceiptVi
 
 def receipt_line(view: ReceiptView) -> str:
     """The line under an answer, as plain text."""
-    amounts = " · ".join(f"{amount} CO₂e" if key == "co2" else amount for key, _, amount in view.amounts)
+    said = {"co2": "CO₂e", **{key: label.lower() for key, label, _ in view.amounts if key == "cost"}}
+    amounts = " · ".join(f"{amount} {said.get(key, '')}".strip() for key, _, amount in view.amounts)
     label = ", ".join(part for part in (view.method_label, view.interval) if part)
     return f"{amounts} · {label}"
 
@@ -122,7 +123,7 @@ def _interval(receipt: Mapping[str, Any], *, language: Language) -> str:
 def _explain(receipt: Mapping[str, Any], *, language: Language) -> tuple[Explanation, ...]:
     writer = _Writer(receipt=receipt, language=language)
     rows = [writer.energy(), writer.facility(), writer.co2(), writer.water()]
-    if receipt.get("cost_eur") is not None:
+    if receipt.get("cost_eur") is not None or receipt.get("price_eur") is not None:
         rows.append(writer.cost())
     if receipt.get("timing", {}).get("tokens_per_s"):
         rows.append(writer.speed())
@@ -196,6 +197,17 @@ class _Writer:
         )
 
     def cost(self) -> Explanation:
+        """The operator's price where one is set; else the electricity alone."""
+        price_eur = self.receipt.get("price_eur")
+        if price_eur is not None:
+            say = phrases(PACKAGE, self.language)
+            return Explanation(
+                key="cost",
+                label=say["price"],
+                amount=self._amount(price_eur, "€"),
+                text=say["price_text"].format(electricity=self._amount(self.receipt["cost_eur"] or 0.0, "€")),
+                sources=self._sources("price_eur", "eur_per_kwh"),
+            )
         return self._row(
             "cost",
             self._amount(self.receipt["cost_eur"], "€"),

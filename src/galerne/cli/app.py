@@ -155,6 +155,17 @@ def grid(
     go(refresh=refresh, as_json=json_output)
 
 
+@app.command()
+def price(json_output: Json = False) -> None:
+    """What a million tokens costs here, read, cached and written, beside Mistral's dated price list.
+
+    Without a prices.toml it is the electricity alone; see docs/how-to/prices-per-model.md.
+    """
+    from galerne.cli.commands.price import price as go
+
+    go(as_json=json_output)
+
+
 @app.command(name="list")
 def list_models(json_output: Json = False) -> None:
     """The models on this machine."""

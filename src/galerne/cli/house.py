@@ -27,9 +27,9 @@ from galerne.cli.settings import Settings, is_loopback
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
 from galerne.errors import InvalidRequest
-from galerne.fleet import Admission, ChainObserver, Gateway, Router, Surroundings, Throughput
+from galerne.fleet import Admission, ChainObserver, Gateway, Router, Surroundings, Throughput, model_prices
 from galerne.grid import Electricity, GridSignal
-from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
+from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors, PriceBook, read_prices
 from galerne.machine.host import free_memory_bytes
 from galerne.machine.meter import Meter, ModelledMeter, ProcessorClock, choose_meter
 from galerne.machine.probe import probe_machine
@@ -58,6 +58,10 @@ class Foundation:
     def grid(self) -> GridSignal:
         """The electricity of this machine's zone, now."""
         return (self.electricity or packaged_electricity(self.settings, self.catalog, self.clock)).now()
+
+    def prices(self) -> PriceBook:
+        """What is asked for each model; empty where only the electricity counts."""
+        return read_prices(self.settings.prices) if self.settings.prices else PriceBook()
 
     def facility(self) -> FacilityFactors:
         """What the place adds."""
@@ -162,6 +166,7 @@ def _make_accountant(
         factors=lambda: _freeze_factors(foundation, machine, interval_ratio),
         processor=ProcessorClock(engines_s=powered.node.engine.processor_s, clock=foundation.clock),
         accelerator_idle_w=sum(device.idle_w for device in machine.accelerators),
+        prices=foundation.prices().of,
     )
 
 
@@ -262,4 +267,10 @@ def _make_services(
         allowed_hosts=("localhost", settings.host, *settings.host_names),
         fit=fits,
         site=Planner(catalog),
+        prices=lambda: model_prices(
+            [(powered.node.model_id, powered.node.plan)],
+            foundation.prices(),
+            grid=foundation.grid(),
+            facility=foundation.facility(),
+        ),
     )

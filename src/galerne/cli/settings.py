@@ -34,6 +34,7 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_ELECTRICITY_MAPS_KEY": "Your key of Electricity Maps.",
     "GALERNE_MARKET_G_PER_KWH": "Emission factor of your contract: beside the place's, never instead.",
     "GALERNE_MARKET_SOURCE": "What proves that factor, in your words (default: user-contract).",
+    "GALERNE_PRICES": "File of what you ask for each model (default: prices.toml in GALERNE_HOME, if any).",
     "GALERNE_PLACE": "Name of the place this machine stands in (default: home).",
     "GALERNE_PUE_RATIO": "Power usage effectiveness of that place (default: 1, nothing added at home).",
     "GALERNE_WATER_L_PER_KWH": "Water evaporated on site per kWh of IT energy (default: 0 at home).",
@@ -76,6 +77,7 @@ class Settings:
     zone: str
     price_eur_per_kwh: float | None
     tariff: Path | None
+    prices: Path | None
     grid_source: str
     entsoe_key: str | None
     electricity_maps_key: str | None
@@ -158,6 +160,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         zone=environ.get("GALERNE_ZONE") or DEFAULT_ZONE,
         price_eur_per_kwh=_number(environ, "GALERNE_PRICE_EUR_PER_KWH", None, least=0.0),
         tariff=_file(environ, "GALERNE_TARIFF"),
+        prices=_file(environ, "GALERNE_PRICES") or _existing(home.expanduser().absolute() / "prices.toml"),
         grid_source=_choice(environ, "GALERNE_GRID", GRID_SOURCES),
         entsoe_key=environ.get("GALERNE_ENTSOE_KEY") or None,
         electricity_maps_key=environ.get("GALERNE_ELECTRICITY_MAPS_KEY") or None,
@@ -230,6 +233,10 @@ def _file(environ: Mapping[str, str], name: str) -> Path | None:
     if not path.is_file():
         raise InvalidSetting(name=name, problem=f"there is no file {path}")
     return path
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None
 
 
 def _choice(environ: Mapping[str, str], name: str, known: Sequence[str]) -> str:

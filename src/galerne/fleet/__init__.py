@@ -11,6 +11,7 @@ from galerne.fleet.chain import (
     Surroundings,
 )
 from galerne.fleet.gateway import Gateway, GatewayEvent
+from galerne.fleet.pricing import ModelPrice, model_prices
 from galerne.fleet.records import Delivered, Expectation, GatewayStatus, Node, RouteDecision, ServedModel
 from galerne.fleet.router import POLICIES, Router, expect
 from galerne.fleet.throughput import Throughput
@@ -28,6 +29,7 @@ __all__ = [
     "GatewayStatus",
     "GridView",
     "MachineView",
+    "ModelPrice",
     "Node",
     "PlaceView",
     "RouteDecision",
@@ -36,4 +38,5 @@ __all__ = [
     "Surroundings",
     "Throughput",
     "expect",
+    "model_prices",
 ]

@@ -91,7 +91,10 @@ def worst_case(node: Node, request: GenerationRequest, accountant: Accountant) -
     )
     device_s = float(prefill.duration_s) + new_tokens * float(decode.duration_s)
     return accountant.foresee(
-        tokens=min(prompt_tokens + new_tokens, context_tokens),
+        node.model_id,
+        prompt_tokens=prompt_tokens,
+        new_tokens=new_tokens,
+        most_tokens=context_tokens,
         it_j=float(energy.it_j) * ENERGY_MARGIN_RATIO,
         device_s=device_s * ENERGY_MARGIN_RATIO,
     )

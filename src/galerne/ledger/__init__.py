@@ -8,9 +8,10 @@ from galerne.ledger.accountant import Accountant
 from galerne.ledger.attribution import WindowShares, attribute_window
 from galerne.ledger.audit import ChainHead
 from galerne.ledger.events import Events
-from galerne.ledger.impact import Impact, impact_of
+from galerne.ledger.impact import Impact, Tokens, impact_of, price_eur
 from galerne.ledger.keys import ApiKey, Keys, Scope, hash_key
 from galerne.ledger.limits import OWNER_OF_MACHINE, PARTS, Limit, Payer, Period, Standing, Unit, parts_of
+from galerne.ledger.prices import PriceBook, read_prices
 from galerne.ledger.quotas import Quotas
 from galerne.ledger.receipt import Receipt
 from galerne.ledger.records import (
@@ -21,6 +22,7 @@ from galerne.ledger.records import (
     Factors,
     GridFactors,
     MachineFactors,
+    PriceFactors,
     Settlement,
 )
 from galerne.ledger.store import Ledger
@@ -48,11 +50,14 @@ __all__ = [
     "Metered",
     "Payer",
     "Period",
+    "PriceBook",
+    "PriceFactors",
     "Quotas",
     "Receipt",
     "Scope",
     "Settlement",
     "Standing",
+    "Tokens",
     "Unit",
     "UsageReport",
     "UsageRow",
@@ -61,5 +66,7 @@ __all__ = [
     "hash_key",
     "impact_of",
     "parts_of",
+    "price_eur",
+    "read_prices",
     "total_row",
 ]

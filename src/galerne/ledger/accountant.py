@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from galerne.clock import Clock
 from galerne.ledger.events import Events
 from galerne.ledger.ids import sortable_id
-from galerne.ledger.impact import impact_of
+from galerne.ledger.impact import Tokens, impact_of
 from galerne.ledger.limits import Unit, amounts_of
 from galerne.ledger.metering import Metering
 from galerne.ledger.receipt import Receipt, energy_split, receipt_of
-from galerne.ledger.records import AccountEntry, Accounts, Answer, AnswerFacts, Factors
+from galerne.ledger.records import AccountEntry, Accounts, Answer, AnswerFacts, Factors, PriceFactors
 from galerne.ledger.recovery import recover_all
 from galerne.ledger.store import Ledger
 from galerne.ledger.windows import Flight, OpenWindows, SettledWindow, WindowEnergy
@@ -48,12 +48,13 @@ class Accountant:
         factors: gives the factors to freeze with an answer that ends now.
         processor: processor time of the computer and of the engines, to tell what other programs caused.
         accelerator_idle_w: the accelerators' part of ``idle_w``.
+        prices: what the operator asks for a model, by its id.
 
     Raises:
         StoreUnreachable: the ledger does not answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the composition root names each part
         self,
         *,
         node_id: str,
@@ -64,12 +65,14 @@ class Accountant:
         factors: Callable[[], Factors],
         processor: Callable[[], ProcessorTime] | None = None,
         accelerator_idle_w: float = 0.0,
+        prices: Callable[[str], PriceFactors | None] = lambda _: None,
     ) -> None:
         recover_all(ledger, node_id, at=clock.now_at())
         ledger.quotas.recover(node_id, at=clock.now_at())
         self._node_id = node_id
         self._clock = clock
         self._factors = factors
+        self._prices = prices
         self._lock = threading.RLock()
         self._writer = LedgerWriter(ledger, writer_id=node_id)
         self._n_loading = 0
@@ -87,17 +90,35 @@ class Accountant:
         """Whose accounts these are."""
         return self._node_id
 
-    def foresee(self, *, tokens: int, it_j: float, device_s: float) -> dict[Unit, int | None]:
+    def foresee(
+        self,
+        model_id: str,
+        *,
+        prompt_tokens: int,
+        new_tokens: int,
+        most_tokens: int,
+        it_j: float,
+        device_s: float,
+    ) -> dict[Unit, int | None]:
         """What an answer of this size would count for against limits, with the factors of now.
 
         Args:
-            tokens: of prompt and answer together.
+            model_id: whose price it is.
+            prompt_tokens: most of the prompt, none of them cached.
+            new_tokens: most of the answer.
+            most_tokens: of both together; the dearer ones are taken first.
             it_j: its energy, with its share of idle.
             device_s: machine time.
         """
         total_uj = to_microjoules(it_j)
-        impact = impact_of(energy_split(total_uj), device_s=device_s, factors=self._factors())
-        return amounts_of(tokens=tokens, total_uj=total_uj, impact=impact)
+        factors = self._priced(model_id)
+        written_first = factors.price is None or (
+            factors.price.output_eur_per_token >= factors.price.input_eur_per_token
+        )
+        n_new = min(new_tokens, most_tokens if written_first else most_tokens - prompt_tokens)
+        tokens = Tokens(prompt_tokens=min(prompt_tokens, most_tokens - n_new), new_tokens=n_new)
+        impact = impact_of(energy_split(total_uj), device_s=device_s, factors=factors, tokens=tokens)
+        return amounts_of(tokens=tokens.prompt_tokens + tokens.new_tokens, total_uj=total_uj, impact=impact)
 
     def begin(self, request_id: str, model_id: str, weights: StepWeights) -> str:
         """Work on a request begins.
@@ -149,7 +170,6 @@ class Accountant:
             again.
         """
         with self._lock:
-            factors = self._factors()
             now_at, now_s = self._clock.now_at(), self._clock.monotonic_s()
             flight = self._windows.end(facts.request_id, facts.usage, now_s=now_s)
             settlement = self._windows.expect(flight, self._metering.peek(), at=now_at)
@@ -162,10 +182,14 @@ class Accountant:
                 usage=facts.usage,
                 finish_reason=facts.finish_reason,
                 at=now_at,
-                factors=factors,
+                factors=self._priced(flight.model_id),
             )
             events = Events(answers=[answer], settlements=[settlement])
             return self._writer.submit(events, receipt_of(answer, settlement))
+
+    def _priced(self, model_id: str) -> Factors:
+        factors, price = self._factors(), self._prices(model_id)
+        return factors if price is None else dataclasses.replace(factors, price=price)
 
     def close_window(self) -> None:
         """Read the meter, share the window, write the receipts that this makes final."""

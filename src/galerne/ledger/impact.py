@@ -8,8 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from galerne.energy import EnergySplit, electricity_eur, facility_j, grid_water_l, site_water_l, use_co2_g
-from galerne.ledger.records import Factors
+from galerne.ledger.records import Factors, PriceFactors
 from galerne.units import YEAR_S
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tokens:
+    """How many tokens a price is asked for; ``cached_tokens`` are among ``prompt_tokens``."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    new_tokens: int = 0
+
+
+NO_TOKENS = Tokens()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +37,7 @@ class Impact:
         cost_eur: of the electricity; None where no price is known.
         direct_co2_g: of the electricity by what burns; beside ``use_co2_g``, never added; may be None.
         market_co2_g: of the electricity by the user's contract, likewise.
+        charged_eur: what counts against budgets: the operator's price, else the electricity's.
     """
 
     facility_j: float
@@ -35,6 +48,7 @@ class Impact:
     cost_eur: float | None
     direct_co2_g: float | None = None
     market_co2_g: float | None = None
+    charged_eur: float | None = None
 
     def __add__(self, other: Impact) -> Impact:
         """Both together; without a price where either has none."""
@@ -47,6 +61,7 @@ class Impact:
             cost_eur=_both(self.cost_eur, other.cost_eur),
             direct_co2_g=_both(self.direct_co2_g, other.direct_co2_g),
             market_co2_g=_both(self.market_co2_g, other.market_co2_g),
+            charged_eur=_both(self.charged_eur, other.charged_eur),
         )
 
 
@@ -64,6 +79,7 @@ NO_IMPACT = Impact(
     cost_eur=0.0,
     direct_co2_g=0.0,
     market_co2_g=0.0,
+    charged_eur=0.0,
 )
 
 
@@ -80,10 +96,37 @@ def embodied_co2_g(device_s: float, *, embodied_g: float, life_years: float) -> 
     return embodied_g * device_s / (life_years * YEAR_S)
 
 
-def impact_of(energy: EnergySplit, *, device_s: float, factors: Factors) -> Impact:
-    """Grams, litres and euros of an amount of IT energy and of machine time."""
+def price_eur(
+    price: PriceFactors, tokens: Tokens, *, device_s: float, electricity_eur: float | None
+) -> float | None:
+    """What the operator asks for some tokens, some machine time and some electricity.
+
+    None where it rests on electricity whose price is not known.
+    """
+    if price.kind == "fixed":
+        return (
+            (tokens.prompt_tokens - tokens.cached_tokens) * price.input_eur_per_token
+            + tokens.cached_tokens * price.cached_eur_per_token
+            + tokens.new_tokens * price.output_eur_per_token
+        )
+    if electricity_eur is None:
+        return None
+    return (electricity_eur + device_s * price.hardware_eur_per_s) * (1.0 + price.margin_ratio)
+
+
+def impact_of(
+    energy: EnergySplit, *, device_s: float, factors: Factors, tokens: Tokens = NO_TOKENS
+) -> Impact:
+    """Grams, litres and euros of an amount of IT energy, of machine time and of tokens."""
     place, grid = factors.facility, factors.grid
-    price = grid.eur_per_kwh
+    cost_eur = (
+        None
+        if grid.eur_per_kwh is None
+        else float(electricity_eur(energy, place, eur_per_kwh=grid.eur_per_kwh))
+    )
+    charged_eur = cost_eur
+    if factors.price is not None:
+        charged_eur = price_eur(factors.price, tokens, device_s=device_s, electricity_eur=cost_eur)
 
     def beside_co2_g(g_per_kwh: float | None) -> float | None:
         return None if g_per_kwh is None else float(use_co2_g(energy, place, g_per_kwh=g_per_kwh))
@@ -96,7 +139,8 @@ def impact_of(energy: EnergySplit, *, device_s: float, factors: Factors) -> Impa
         ),
         site_water_l=float(site_water_l(energy, place)),
         grid_water_l=float(grid_water_l(energy, place, l_per_kwh=grid.l_per_kwh)),
-        cost_eur=None if price is None else float(electricity_eur(energy, place, eur_per_kwh=price)),
+        cost_eur=cost_eur,
+        charged_eur=charged_eur,
         direct_co2_g=beside_co2_g(grid.direct_g_per_kwh),
         market_co2_g=beside_co2_g(grid.market_g_per_kwh),
     )

@@ -133,7 +133,7 @@ def amounts_of(*, tokens: int, total_uj: int, impact: Impact) -> dict[Unit, int 
         Unit.TOKENS: tokens,
         Unit.ENERGY: total_uj,
         Unit.CO2E: parts_of(Unit.CO2E, impact.use_co2_g + impact.embodied_co2_g),
-        Unit.COST: None if impact.cost_eur is None else parts_of(Unit.COST, max(0.0, impact.cost_eur)),
+        Unit.COST: None if impact.charged_eur is None else parts_of(Unit.COST, max(0.0, impact.charged_eur)),
     }
 
 

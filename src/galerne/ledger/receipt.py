@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from galerne.energy import EnergySplit
-from galerne.ledger.impact import Impact, impact_of
+from galerne.ledger.impact import Impact, Tokens, impact_of
 from galerne.ledger.records import Answer, Factors, Settlement
 from galerne.units import from_microjoules
 
@@ -61,6 +61,11 @@ class Receipt:
         """What was frozen with the answer."""
         return self.answer.factors
 
+    @property
+    def price_eur(self) -> float | None:
+        """What the operator asks for it; None where no price is set for the model."""
+        return self.impact.charged_eur if self.factors.price else None
+
     def sources(self) -> dict[str, str]:
         """Source key by figure."""
         return self.answer.factors.sources()
@@ -74,5 +79,13 @@ def energy_split(total_uj: int) -> EnergySplit:
 def receipt_of(answer: Answer, settlement: Settlement) -> Receipt:
     """Compose the view of an answer and one of its settlements."""
     total_uj = settlement.active_uj + settlement.idle_uj
-    impact = impact_of(energy_split(total_uj), device_s=settlement.device_s, factors=answer.factors)
+    usage = answer.usage
+    impact = impact_of(
+        energy_split(total_uj),
+        device_s=settlement.device_s,
+        factors=answer.factors,
+        tokens=Tokens(
+            prompt_tokens=usage.prompt_tokens, cached_tokens=usage.cached_tokens, new_tokens=usage.new_tokens
+        ),
+    )
     return Receipt(answer=answer, settlement=settlement, impact=impact)

@@ -59,12 +59,36 @@ class MachineFactors:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PriceFactors:
+    """What the operator asks for a model.
+
+        fixed:      price = tokens read * input + tokens cached * cached + tokens written * output
+        cost-plus:  price = (electricity + machine time * hardware) * (1 + margin)
+
+    Attributes:
+        kind: ``fixed`` or ``cost-plus``.
+        source: the operator's words.
+        hardware_eur_per_s: the machine's price over the seconds it is used in its life.
+        margin_ratio: added on top of the cost.
+    """
+
+    kind: str
+    source: str
+    input_eur_per_token: float = 0.0
+    cached_eur_per_token: float = 0.0
+    output_eur_per_token: float = 0.0
+    hardware_eur_per_s: float = 0.0
+    margin_ratio: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Factors:
     """Everything that turns joules into grams, litres and euros, at one moment.
 
     Attributes:
         place: name of the place whose facility factors these are.
         interval_ratio: low and high of the energy, as multiples of it.
+        price: what the operator asks for the model; None where only the electricity counts.
     """
 
     place: str
@@ -72,6 +96,7 @@ class Factors:
     grid: GridFactors
     machine: MachineFactors
     interval_ratio: tuple[float, float]
+    price: PriceFactors | None = None
 
     def sources(self) -> dict[str, str]:
         """Source key by field, for every figure here."""
@@ -91,6 +116,7 @@ class Factors:
             "onsite_water_l_per_kwh": self.facility.source,
             "embodied_g": self.machine.source,
             "life_years": self.machine.source,
+            **({"price_eur": self.price.source} if self.price else {}),
         }
 
 

@@ -10,7 +10,15 @@ from typing import Any
 
 from galerne.energy import FacilityFactors
 from galerne.generation import FinishReason, Usage
-from galerne.ledger.records import AccountEntry, Answer, Factors, GridFactors, MachineFactors, Settlement
+from galerne.ledger.records import (
+    AccountEntry,
+    Answer,
+    Factors,
+    GridFactors,
+    MachineFactors,
+    PriceFactors,
+    Settlement,
+)
 from galerne.units import HOUR_S
 
 DAY_S = 24 * HOUR_S
@@ -33,6 +41,8 @@ def _frozen(factors: Factors) -> dict[str, Any]:
     for name in ("as_of_at", "direct_g_per_kwh", "market_g_per_kwh", "price_kind"):
         if frozen["grid"][name] is None:
             del frozen["grid"][name]
+    if frozen["price"] is None:
+        del frozen["price"]
     return frozen
 
 
@@ -51,6 +61,7 @@ def factors_of(contents: str) -> Factors:
         grid=GridFactors(**loaded["grid"]),
         machine=MachineFactors(**loaded["machine"]),
         interval_ratio=(low, high),
+        price=PriceFactors(**loaded["price"]) if loaded.get("price") else None,
     )
 
 

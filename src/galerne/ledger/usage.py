@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, literal, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from galerne.ledger.impact import NO_IMPACT, Impact, impact_of
+from galerne.ledger.impact import NO_IMPACT, Impact, Tokens, impact_of
 from galerne.ledger.receipt import energy_split
 from galerne.ledger.records import Accounts, Factors
 from galerne.ledger.rows import factors_of
@@ -188,7 +188,12 @@ def _usage_row(sums: Mapping[Any, Any], group_by: str, *, factors: Factors) -> U
         new_tokens=int(sums["new_tokens"]),
         active_uj=active_uj,
         idle_uj=idle_uj,
-        impact=impact_of(energy_split(active_uj + idle_uj), device_s=sums["device_s"], factors=factors),
+        impact=impact_of(
+            energy_split(active_uj + idle_uj),
+            device_s=sums["device_s"],
+            factors=factors,
+            tokens=Tokens(**{name: int(sums[name]) for name in _TOKENS}),
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from galerne.api.routes.accounts import may_see
 from galerne.api.services import Services
 from galerne.api.wire.chain import ChainBody, chain_body
 from galerne.api.wire.fit import FitList, fit_body
+from galerne.api.wire.prices import PriceList, price_list
 
 
 def galerne_routes(services: Services) -> APIRouter:
@@ -22,6 +23,12 @@ def galerne_routes(services: Services) -> APIRouter:
         if chain.answer is not None and not may_see(chain.answer, request.state.caller, services.keys):
             chain = replace(chain, answer=None)
         return chain_body(chain, services.catalog.sources)
+
+    if (prices := services.prices) is not None:
+
+        @router.get("/v1/galerne/prices", summary="Say what a million tokens costs, and others' list beside")
+        def show_prices() -> PriceList:
+            return price_list(prices(), services.catalog)
 
     if (fit := services.fit) is not None:
 

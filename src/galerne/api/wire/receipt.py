@@ -94,6 +94,7 @@ class ReceiptBody(BaseModel):
     co2e_beside_g: BesideBody | None = Field(None, description="The electricity's CO2e, counted otherwise.")
     water_l: WaterBody
     cost_eur: float | None = Field(description="Of the electricity; null where no price is known.")
+    price_eur: float | None = Field(None, description="What the operator asks; null where no price is set.")
     interval_ratio: tuple[float, float] = Field(description="Low and high, as multiples of the energy.")
     place: PlaceBody
     grid: GridBody
@@ -141,6 +142,7 @@ def joint_receipt_body(receipts: Sequence[Receipt]) -> ReceiptBody:
             ),
             "co2e_beside_g": BesideBody(direct=impact.direct_co2_g, market=impact.market_co2_g),
             "cost_eur": impact.cost_eur,
+            "price_eur": impact.charged_eur if last.price_eur is not None else None,
             "answers": [body.id for body in bodies],
         }
     )
@@ -161,6 +163,7 @@ def receipt_body(receipt: Receipt) -> ReceiptBody:
         co2e_beside_g=BesideBody(direct=impact.direct_co2_g, market=impact.market_co2_g),
         water_l=WaterBody(site=impact.site_water_l, grid=impact.grid_water_l),
         cost_eur=impact.cost_eur,
+        price_eur=receipt.price_eur,
         interval_ratio=receipt.interval_ratio,
         place=PlaceBody(
             name=factors.place,

@@ -24,7 +24,8 @@ class UsageRowBody(BaseModel):
     facility_j: float
     co2e_g: CarbonBody
     water_l: WaterBody
-    cost_eur: float | None
+    cost_eur: float | None = Field(description="Of the electricity.")
+    charged_eur: float | None = Field(None, description="What budgets count: the price where one is set.")
 
 
 class MeteredBody(BaseModel):
@@ -83,4 +84,5 @@ def _row(row: UsageRow) -> UsageRowBody:
         co2e_g=CarbonBody(use=impact.use_co2_g, embodied=impact.embodied_co2_g),
         water_l=WaterBody(site=impact.site_water_l, grid=impact.grid_water_l),
         cost_eur=impact.cost_eur,
+        charged_eur=impact.charged_eur,
     )

@@ -81,6 +81,7 @@ def _row_document(row: UsageRow) -> dict[str, Any]:
         "site_water_l": row.impact.site_water_l,
         "grid_water_l": row.impact.grid_water_l,
         "cost_eur": row.impact.cost_eur,
+        "charged_eur": row.impact.charged_eur,
     }
 
 
