@@ -47,7 +47,9 @@ def test_a_pipe_gets_the_plain_answer_and_the_receipt_line(api_url):
     with_client(api_url, lambda client: ask_once(client, "hi", language=EN, console=console))
     answer, receipt = shown(console).split("\n\n")
     assert answer == "Hello, **world**."
-    assert receipt.startswith("56 J · 1.6 mg CO₂e · 62 µL · 1.6 µ€ electricity · 38 tokens/s · modelled, between")
+    assert receipt.startswith(
+        "56 J · 1.6 mg CO₂e · 62 µL · 1.6 µ€ electricity · 38 tokens/s · modelled, between"
+    )
 
 
 def test_as_json_the_answer_comes_with_its_whole_receipt(api_url):
