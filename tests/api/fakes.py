@@ -19,8 +19,11 @@ from galerne.fleet import (
     Expectation,
     GatewayStatus,
     GridView,
+    LoadTerms,
     MachineView,
     PlaceView,
+    Presence,
+    ResidentView,
     RouteDecision,
     ServedModel,
 )
@@ -113,12 +116,18 @@ class FakeGateway:
     ends: list[str] = field(default_factory=list)
     payers: list[Payer] = field(default_factory=list)
     limits: tuple[Standing, ...] = ()
+    terms: list[LoadTerms | None] = field(default_factory=list)
+    loads: list[tuple[str, LoadTerms | None, bool | None]] = field(default_factory=list)
+    unloads: list[tuple[str, bool]] = field(default_factory=list)
 
     def standings(self, request_id: str) -> tuple[Standing, ...]:
         return self.limits
 
-    async def answer(self, request: GenerationRequest, *, payer: Payer) -> AsyncGenerator:
+    async def answer(
+        self, request: GenerationRequest, *, payer: Payer, terms: LoadTerms | None = None
+    ) -> AsyncGenerator:
         self.payers.append(payer)
+        self.terms.append(terms)
         if request.model_id not in {"galerne-mini", "mini"}:
             raise UnknownModel(model=request.model_id, nearest="galerne-mini")
         self.asked.append(request)
@@ -145,11 +154,13 @@ class FakeGateway:
     def receipt_id(self, request_id: str) -> str | None:
         return "rcpt_1" if self.asked and request_id == self.asked[-1].request_id else None
 
-    async def count_tokens(self, request: GenerationRequest) -> int:
+    async def count_tokens(self, request: GenerationRequest, *, terms: LoadTerms | None = None) -> int:
         self.asked.append(request)
         return 5
 
-    async def tokenize(self, request: GenerationRequest) -> tuple[TextToken, ...]:
+    async def tokenize(
+        self, request: GenerationRequest, *, terms: LoadTerms | None = None
+    ) -> tuple[TextToken, ...]:
         return tuple(TextToken(token_id=n, text=word) for n, word in enumerate(request.text.text.split()))
 
     def models(self) -> list[ServedModel]:
@@ -165,10 +176,57 @@ class FakeGateway:
 
     def status(self) -> GatewayStatus:
         state = "ready" if self.ready else "starting"
-        return GatewayStatus(ready=self.ready, states={"home": state}, n_active=0, n_waiting=0)
+        return GatewayStatus(
+            ready=self.ready,
+            states={"home": state},
+            n_active=0,
+            n_waiting=0,
+            n_loaded=int(self.ready),
+            n_loading=int(not self.ready),
+            n_installed=3,
+        )
 
     def chain(self) -> ChainView:
         return CHAIN
+
+    async def refresh(self) -> None:
+        pass
+
+    def residents(self) -> list[ResidentView]:
+        return [RESIDENT]
+
+    async def load(self, name: str, *, terms: LoadTerms | None = None, pinned: bool | None = None) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.loads.append((name, terms, pinned))
+
+    async def unload(self, name: str, *, now: bool = False) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.unloads.append((name, now))
+
+
+RESIDENT = ResidentView(
+    node_id="local/galerne-mini",
+    model_id="galerne-mini",
+    model_name="Galerne Mini",
+    engine="llama.cpp",
+    presence=Presence.LOADED,
+    state="ready",
+    pinned=False,
+    n_active=1,
+    n_waiting=2,
+    n_slots=4,
+    context_tokens=2048,
+    needed_bytes=450_000_000,
+    resident_bytes=120_000_000,
+    tokens_per_s=120.0,
+    expected_tokens_per_s=150.0,
+    power_w=3.5,
+    power_method="modelled",
+    unload_in_s=None,
+    load_s=0.2,
+)
 
 
 EXPECTATION = Expectation(

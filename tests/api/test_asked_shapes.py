@@ -216,7 +216,7 @@ def test_a_long_silence_is_broken_by_comments():
 class SlowGateway(FakeGateway):
     """Takes its time before the first event."""
 
-    async def answer(self, request, *, payer):
+    async def answer(self, request, *, payer, terms=None):
         await asyncio.sleep(0.1)
-        async for event in super().answer(request, payer=payer):
+        async for event in super().answer(request, payer=payer, terms=terms):
             yield event

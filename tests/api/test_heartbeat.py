@@ -19,8 +19,8 @@ ASKED = {"model": "galerne-mini", "messages": [{"role": "user", "content": "x"}]
 class SlowGateway(FakeGateway):
     """Is silent for a while before each event."""
 
-    async def answer(self, request, *, payer):
-        async for event in super().answer(request, payer=payer):
+    async def answer(self, request, *, payer, terms=None):
+        async for event in super().answer(request, payer=payer, terms=terms):
             await asyncio.sleep(0.05)
             yield event
 

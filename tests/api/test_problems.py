@@ -26,6 +26,7 @@ def test_only_what_may_succeed_later_invites_to_retry():
         "store_unreachable",
         "engine_crashed",
         "overloaded",
+        "model_loading",
         "no_node",
     }
     assert all(problem.status == 503 for code, problem in PROBLEMS.items() if problem.retry)

@@ -24,10 +24,18 @@ def test_a_model_that_is_not_there():
 
 def test_health_says_whether_answers_can_be_had():
     up, starting = client().get("/health"), client(FakeGateway(ready=False)).get("/health")
-    assert up.json() == {"status": "ok", "version": "0.1.0", "engine": "ready"}
+    assert up.json() == {
+        "status": "ok",
+        "version": "0.1.0",
+        "engine": "ready",
+        "n_loaded": 1,
+        "n_loading": 0,
+        "n_installed": 3,
+    }
     assert client().head("/health").status_code == 200
     assert starting.status_code == 503
     assert starting.json()["engine"] == "starting"
+    assert starting.json()["status"] == "loading"
     assert "retry-after" in starting.headers
 
 

@@ -32,7 +32,9 @@ def test_what_is_announced_answers(daemon):
 def test_ps_finds_it(daemon, here):
     (row,) = here("ps", "--json", at=daemon.home).document()["running"]
     assert (row["address"], row["pid"]) == (daemon.address, daemon.pid)
-    assert row["engine"]["model_id"] == "galerne-mini"
+    (model,) = row["models"]
+    assert (model["model_id"], model["presence"]) == ("galerne-mini", "loaded")
+    assert model["resident_bytes"] > 10_000_000
     assert daemon.address in here("ps", at=daemon.home).output
 
 

@@ -19,6 +19,8 @@ from galerne.fleet import (
     Expectation,
     Gateway,
     Node,
+    Pool,
+    PoolRules,
     Router,
     Surroundings,
     Throughput,
@@ -110,6 +112,9 @@ class Stand:
     engine: Engine | None = None
     model_id: str = "mini"
     context_tokens: int = 4096
+    others: tuple[Node, ...] = ()
+    free_bytes: int = 1 << 40
+    rules: PoolRules = field(default_factory=PoolRules)
 
     def __post_init__(self) -> None:
         self.engine = self.engine or self._simulated()
@@ -128,8 +133,15 @@ class Stand:
         )
         self.throughput = Throughput(clock=self.clock)
         self.admission = Admission(quotas=self.ledger.quotas, accountant=self.accountant, clock=self.clock)
+        self.pool = Pool(
+            find_nodes=lambda: [self.node, *self.others],
+            free_bytes=lambda: self.free_bytes,
+            booking=self.accountant.loading,
+            clock=self.clock,
+            rules=self.rules,
+        )
         self.gateway = Gateway(
-            nodes=[self.node],
+            pool=self.pool,
             router=Router(),
             accountant=self.accountant,
             admission=self.admission,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from starlette.datastructures import Headers
+
 from galerne.api.limits import limit_headers
 from galerne.api.services import Services
-from galerne.fleet import Delivered, GatewayEvent
+from galerne.fleet import Delivered, GatewayEvent, LoadTerms
 from galerne.generation import GenerationRequest, PromptRead, TokenChunk, TokenLogprob, ToolCall
 from galerne.ledger import Payer
 
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
+MOST_PATIENCE_S = 86_400.0
 CALL_ID_CHARACTERS = 9
 """Mistral's older models accept no other length; everybody else accepts any."""
 
@@ -32,17 +37,19 @@ class Answered:
 class Asker:
     """Somebody who asks, and pays."""
 
-    def __init__(self, services: Services, payer: Payer) -> None:
+    def __init__(self, services: Services, payer: Payer, terms: LoadTerms | None = None) -> None:
         self._services = services
         self._payer = payer
+        self._terms = terms
 
     async def answers(self, questions: Sequence[GenerationRequest]) -> AsyncGenerator[GatewayEvent, None]:
         """The answers one after the other, each ended by its delivery: the prompt is then read but once.
 
         Calls of tools leave with an id.
         """
+        gateway = self._services.gateway
         for question in questions:
-            async with aclosing(self._services.gateway.answer(question, payer=self._payer)) as events:
+            async with aclosing(gateway.answer(question, payer=self._payer, terms=self._terms)) as events:
                 async for event in events:
                     if isinstance(event, ToolCall):
                         yield replace(event, call_id=self._services.new_id()[-CALL_ID_CHARACTERS:])
@@ -87,6 +94,18 @@ def _answered(
         logprobs=tuple(told for chunk in chunks for told in chunk.logprobs),
         delivered=delivered,
         headers=headers,
+    )
+
+
+def load_terms(headers: Headers) -> LoadTerms:
+    """How long a client waits for a model that is not loaded, and whether it insists.
+
+    ``Prefer: wait=30`` is how HTTP says it (RFC 7240); ``galerne-load: anyway`` loads what does not fit.
+    """
+    wait = _WAIT.search(",".join(headers.getlist("prefer")))
+    return LoadTerms(
+        patience_s=min(float(wait[1]), MOST_PATIENCE_S) if wait else None,
+        anyway=headers.get("galerne-load", "").strip().lower() == "anyway",
     )
 
 

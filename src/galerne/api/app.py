@@ -16,6 +16,7 @@ from galerne.api.guard import Guard
 from galerne.api.keys import Doorkeeper
 from galerne.api.routes.accounts import account_routes
 from galerne.api.routes.chat import chat_routes
+from galerne.api.routes.engines import engine_routes
 from galerne.api.routes.galerne import galerne_routes
 from galerne.api.routes.models import health_routes, model_routes
 from galerne.api.routes.responses import response_routes
@@ -60,6 +61,7 @@ def create_app(services: Services) -> FastAPI:
             model_routes,
             account_routes,
             galerne_routes,
+            engine_routes,
             site_routes,
             health_routes,
         )

@@ -20,6 +20,7 @@ from galerne.errors import (
     GalerneError,
     InvalidMessageOrder,
     InvalidRequest,
+    ModelLoading,
     Overloaded,
     QuotaExhausted,
     UnknownRoute,
@@ -106,6 +107,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "key_name_taken": _asked(409),
         "ledger_broken": _ours(500),
         "ledger_not_empty": _ours(500),
+        "model_loading": _ours(503, retry=True),
         "no_node": _ours(503, retry=True),
         "invalid_request": _asked(400, mistral_status=422),
         "invalid_message_order": _asked(
@@ -177,7 +179,7 @@ def headers_of(error: GalerneError) -> dict[str, str]:
         return _quota_headers(error)
     headers = {"x-should-retry": "true" if PROBLEMS[error.code].retry else "false"}
     if PROBLEMS[error.code].retry:
-        wait_s = error.retry_after_s if isinstance(error, Overloaded) else RETRY_AFTER_S
+        wait_s = error.retry_after_s if isinstance(error, Overloaded | ModelLoading) else RETRY_AFTER_S
         headers["retry-after"] = str(max(1, math.ceil(wait_s)))
     if isinstance(error, UnknownRoute) and error.allowed:
         headers["allow"] = ", ".join(error.allowed)
@@ -210,7 +212,7 @@ def rate_limit_headers(unit: str, period: str, *, limit: float, remaining: float
 
 def body_of(error: GalerneError, dialect: Dialect, language: Language) -> dict[str, Any]:
     """The body of a failure: the sentence for programs in English, the advice in the reader's language."""
-    return _body(
+    body = _body(
         error.code,
         message=str(error),
         param=_param(error),
@@ -218,6 +220,16 @@ def body_of(error: GalerneError, dialect: Dialect, language: Language) -> dict[s
         dialect=dialect,
         language=language,
     )
+    if isinstance(error, ModelLoading):
+        # The words other local servers use: clients that know them show a progress bar.
+        words = body["error"] if dialect is Dialect.OPENAI else body
+        words["loading"] = {
+            "state": "loading",
+            "progress": round(error.progress_ratio, 3),
+            "elapsed_seconds": round(error.elapsed_s, 1),
+            "eta_seconds": round(error.retry_after_s, 1),
+        }
+    return body
 
 
 def internal_body(request_id: str, dialect: Dialect, language: Language) -> dict[str, Any]:

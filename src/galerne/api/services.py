@@ -10,7 +10,15 @@ from typing import Any, Protocol
 from galerne.api.keys import KeyBook
 from galerne.catalog import Catalog
 from galerne.clock import Clock, SystemClock
-from galerne.fleet import ChainView, GatewayEvent, GatewayStatus, ModelPrice, ServedModel
+from galerne.fleet import (
+    ChainView,
+    GatewayEvent,
+    GatewayStatus,
+    LoadTerms,
+    ModelPrice,
+    ResidentView,
+    ServedModel,
+)
 from galerne.generation import GenerationRequest, TextToken
 from galerne.language import Language
 from galerne.ledger import Payer, Receipt, Standing, UsageReport
@@ -20,7 +28,9 @@ from galerne.perf import Fit
 class Answers(Protocol):
     """Where answers come from: the fleet's gateway."""
 
-    def answer(self, request: GenerationRequest, *, payer: Payer) -> AsyncGenerator[GatewayEvent, None]:
+    def answer(
+        self, request: GenerationRequest, *, payer: Payer, terms: LoadTerms | None = None
+    ) -> AsyncGenerator[GatewayEvent, None]:
         """Stream one answer within the payer's limits; errors raise; closing it stops the engine."""
         ...
 
@@ -32,16 +42,34 @@ class Answers(Protocol):
         """The id that the receipt of an answer in flight will have."""
         ...
 
-    async def count_tokens(self, request: GenerationRequest) -> int:
+    async def count_tokens(self, request: GenerationRequest, *, terms: LoadTerms | None = None) -> int:
         """Tokens of the prompt that a request makes."""
         ...
 
-    async def tokenize(self, request: GenerationRequest) -> tuple[TextToken, ...]:
+    async def tokenize(
+        self, request: GenerationRequest, *, terms: LoadTerms | None = None
+    ) -> tuple[TextToken, ...]:
         """The tokens of a request's text."""
         ...
 
     def models(self) -> Sequence[ServedModel]:
         """The models clients can ask for."""
+        ...
+
+    async def refresh(self) -> None:
+        """Look for models that have come or gone."""
+        ...
+
+    def residents(self) -> Sequence[ResidentView]:
+        """Every node, with its life in memory."""
+        ...
+
+    async def load(self, name: str, *, terms: LoadTerms | None = None, pinned: bool | None = None) -> None:
+        """Load a model now, and pin it or not."""
+        ...
+
+    async def unload(self, name: str, *, now: bool = False) -> None:
+        """Unload a model once its answers have ended, or at once."""
         ...
 
     def chain(self) -> ChainView:

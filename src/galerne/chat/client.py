@@ -86,6 +86,7 @@ class ApiClient:
         base_url: such as ``http://127.0.0.1:4747``.
         key: API key, where the daemon asks for one.
         language: in which the daemon's own words are wanted.
+        load_anyway: have models loaded even if they do not fit.
         transport: replaces the network, for tests.
     """
 
@@ -95,12 +96,15 @@ class ApiClient:
         *,
         key: str | None = None,
         language: str | None = None,
+        load_anyway: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         if language:
             self._headers["Accept-Language"] = language
+        if load_anyway:
+            self._headers["galerne-load"] = "anyway"
         self._transport = transport
         self._http: httpx.AsyncClient | None = None
 

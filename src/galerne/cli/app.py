@@ -10,7 +10,7 @@ import typer
 from galerne.cli.key_app import key_app
 from galerne.cli.ledger_app import ledger_app
 from galerne.cli.models_app import MODEL_COMMANDS
-from galerne.cli.options import Json
+from galerne.cli.options import Json, LoadAnyway
 
 app = typer.Typer(
     name="galerne",
@@ -50,6 +50,7 @@ def start(
 def run(
     model: Annotated[str | None, typer.Argument(help="Model to talk to (default: the built-in one).")] = None,
     prompt: Annotated[list[str] | None, typer.Argument(help="A question; without one, a chat.")] = None,
+    load_anyway: LoadAnyway = False,
     json_output: Json = False,
 ) -> None:
     """Ask a question, or talk.
@@ -58,7 +59,7 @@ def run(
     """
     from galerne.cli.commands.run import run as go
 
-    go(model=model, prompt=" ".join(prompt or []), json_output=json_output)
+    go(model=model, prompt=" ".join(prompt or []), load_anyway=load_anyway, json_output=json_output)
 
 
 @app.command()
@@ -78,11 +79,12 @@ def serve(
         str | None,
         typer.Option(help="Serve a simulated engine on this catalogue system, such as dgx-h100, instead."),
     ] = None,
+    load_anyway: LoadAnyway = False,
 ) -> None:
     """Start the daemon: the API for your programs and the page for you."""
     from galerne.cli.commands.serve import serve as go
 
-    go(host=host, port=port, model=model, simulate=simulate)
+    go(host=host, port=port, model=model, simulate=simulate, load_anyway=load_anyway)
 
 
 @app.command()
@@ -175,11 +177,43 @@ def list_models(json_output: Json = False) -> None:
 
 
 @app.command()
-def ps(json_output: Json = False) -> None:
-    """What the daemon runs now."""
-    from galerne.cli.commands.models import ps as go
+def ps(
+    every_model: Annotated[
+        bool, typer.Option("--all", "-a", help="Also models that are not loaded.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """What the daemon runs now: memory, queue, tokens per second, watts, and when each model leaves."""
+    from galerne.cli.commands.engines import ps as go
 
-    go(as_json=json_output)
+    go(every_model=every_model, as_json=json_output)
+
+
+@app.command()
+def load(
+    model: Annotated[str, typer.Argument(help="Model to load.")],
+    pinned: Annotated[
+        bool | None, typer.Option("--pin/--unpin", help="Keep it loaded whatever happens, or no longer.")
+    ] = None,
+    anyway: LoadAnyway = False,
+    json_output: Json = False,
+) -> None:
+    """Load a model into the running daemon before it is asked for; pin it there."""
+    from galerne.cli.commands.engines import load as go
+
+    go(model=model, pinned=pinned, anyway=anyway, as_json=json_output)
+
+
+@app.command()
+def stop(
+    model: Annotated[str, typer.Argument(help="Model to unload.")],
+    now: Annotated[bool, typer.Option("--now", help="Break off its answers instead of waiting.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Unload a model once its answers have ended; the next question loads it again."""
+    from galerne.cli.commands.engines import stop as go
+
+    go(model=model, now=now, as_json=json_output)
 
 
 @app.command()

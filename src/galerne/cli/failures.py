@@ -22,6 +22,7 @@ from galerne.errors import (
     KeyNameTaken,
     LedgerNotEmpty,
     ModelError,
+    ModelLoading,
     NoNode,
     NoSignal,
     Overloaded,
@@ -33,7 +34,7 @@ from galerne.errors import (
     UnknownModel,
 )
 
-BUSY = (DataFolderBusy, Overloaded, PortInUse)
+BUSY = (DataFolderBusy, ModelLoading, Overloaded, PortInUse)
 NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable, UnknownModel)
 WRONG_REQUEST = (
     InvalidSetting,

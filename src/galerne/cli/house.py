@@ -20,20 +20,31 @@ from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.tools.web_page import web_page_tool
 from galerne.chat.web import create_web
 from galerne.cli.electricity import open_electricity, packaged_electricity
+from galerne.cli.installed import installed
 from galerne.cli.metering import meter_parts
-from galerne.cli.nodes import PoweredNode, local_node, simulated_node
+from galerne.cli.nodes import LocalShelf, Stock, simulated_stock
 from galerne.cli.planner import Planner
 from galerne.cli.settings import Settings, is_loopback
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
 from galerne.errors import InvalidRequest
-from galerne.fleet import Admission, ChainObserver, Gateway, Router, Surroundings, Throughput, model_prices
+from galerne.fleet import (
+    Admission,
+    ChainObserver,
+    Gateway,
+    Pool,
+    PoolRules,
+    Router,
+    Surroundings,
+    Throughput,
+    model_prices,
+)
 from galerne.grid import Electricity, GridSignal
 from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors, PriceBook, read_prices
 from galerne.machine.host import free_memory_bytes
 from galerne.machine.meter import Meter, ModelledMeter, ProcessorClock, choose_meter
 from galerne.machine.probe import probe_machine
-from galerne.models import BUILTIN_MODEL_ID, library
+from galerne.models import BUILTIN_MODEL_ID
 from galerne.perf import Fit, advise
 from galerne.storage import sqlite_url
 
@@ -97,18 +108,18 @@ async def open_house(
         # An unknown zone is said now, not at the first answer.
         electricity = stack.enter_context(open_electricity(settings, foundation.catalog, clock))
         foundation = replace(foundation, electricity=electricity)
-        powered = _make_node(foundation, simulate=simulate)
+        stock = _make_stock(foundation, simulate=simulate)
         # What was only simulated is never on the same books as what was used.
         ledger = Ledger.open(settings.ledger_url if simulate is None else settings.simulated_ledger_url)
         stack.callback(ledger.close)
-        meter = _make_meter(foundation, powered, simulated=simulate is not None)
+        meter = _make_meter(foundation, stock, simulated=simulate is not None)
         stack.callback(meter.close)
-        accountant = _make_accountant(foundation, powered, meter, ledger)
+        accountant = _make_accountant(foundation, stock, meter, ledger)
         stack.callback(accountant.close)
-        gateway = _make_gateway(foundation, powered, accountant, ledger, meter_method=meter.method)
+        gateway = _make_gateway(foundation, stock, accountant, ledger, meter_method=meter.method)
         conversations = open_conversations(sqlite_url(settings.chat_path), clock=clock)
         stack.callback(conversations.close)
-        app = create_app(_make_services(foundation, powered, gateway, ledger, own_key=own_key))
+        app = create_app(_make_services(foundation, stock, gateway, ledger, own_key=own_key))
         client = ApiClient(base_url, key=own_key)
         toolbox = _make_toolbox(foundation, client)
         web = create_web(client, store=conversations, keys=app.state.doorkeeper, toolbox=toolbox)
@@ -125,46 +136,51 @@ def _make_toolbox(foundation: Foundation, client: ApiClient) -> Toolbox:
     return Toolbox((*own_tools(client, clock=foundation.clock), *outside), servers)
 
 
-def _make_node(foundation: Foundation, *, simulate: str | None) -> PoweredNode:
+def _make_stock(foundation: Foundation, *, simulate: str | None) -> Stock:
     settings, catalog, clock = foundation.settings, foundation.catalog, foundation.clock
     machine = foundation.machine()
     if simulate is None:
-        file = library(settings.models_folder).find(settings.model_id)
-        return local_node(catalog, machine, file, context_tokens=settings.context_tokens, clock=clock)
+        shelf = LocalShelf(
+            catalog,
+            machine,
+            installed=lambda: installed(settings),
+            default_id=settings.model_id,
+            context_tokens=settings.context_tokens,
+            clock=clock,
+        )
+        return shelf.stock()
     model_id = settings.model_id
     if model_id == BUILTIN_MODEL_ID:
         raise InvalidRequest(path="--model", problem="name the model of the catalogue that is simulated")
-    return simulated_node(catalog, machine, system_id=simulate, model_id=model_id, clock=clock)
+    return simulated_stock(catalog, machine, system_id=simulate, model_id=model_id, clock=clock)
 
 
-def _make_meter(foundation: Foundation, powered: PoweredNode, *, simulated: bool) -> Meter:
-    machine, clock = powered.machine, foundation.clock
+def _make_meter(foundation: Foundation, stock: Stock, *, simulated: bool) -> Meter:
+    machine, clock = stock.machine, foundation.clock
     if simulated:
-        return ModelledMeter(active_j=powered.active_j, idle_w=machine.idle_w, clock=clock)
+        return ModelledMeter(active_j=stock.active_j, idle_w=machine.idle_w, clock=clock)
     return choose_meter(
         meter_parts(
             foundation.settings,
             machine,
             clock=clock,
-            active_j=powered.active_j,
-            processor_s=powered.node.engine.processor_s,
+            active_j=stock.active_j,
+            processor_s=stock.processor_s,
         )
     )
 
 
-def _make_accountant(
-    foundation: Foundation, powered: PoweredNode, meter: Meter, ledger: Ledger
-) -> Accountant:
-    machine = powered.machine
+def _make_accountant(foundation: Foundation, stock: Stock, meter: Meter, ledger: Ledger) -> Accountant:
+    machine = stock.machine
     interval_ratio = _interval_ratio(foundation.catalog, machine, meter)
     return Accountant(
-        node_id=powered.node.node_id,
+        node_id=stock.node_id,
         meter=meter,
         idle_w=machine.idle_w,
         clock=foundation.clock,
         ledger=ledger,
         factors=lambda: _freeze_factors(foundation, machine, interval_ratio),
-        processor=ProcessorClock(engines_s=powered.node.engine.processor_s, clock=foundation.clock),
+        processor=ProcessorClock(engines_s=stock.processor_s, clock=foundation.clock),
         accelerator_idle_w=sum(device.idle_w for device in machine.accelerators),
         prices=foundation.prices().of,
     )
@@ -209,7 +225,7 @@ def _freeze_factors(foundation: Foundation, machine: Machine, interval_ratio: tu
 
 def _make_gateway(
     foundation: Foundation,
-    powered: PoweredNode,
+    stock: Stock,
     accountant: Accountant,
     ledger: Ledger,
     *,
@@ -219,15 +235,22 @@ def _make_gateway(
     throughput = Throughput(clock=clock)
     surroundings = Surroundings(
         catalog=catalog,
-        machine=powered.machine,
+        machine=stock.machine,
         meter_method=meter_method,
         place=settings.place,
         facility=foundation.facility(),
         grid=foundation.grid,
         direct_g_per_kwh=lambda: foundation.grid().direct_g_per_kwh,
     )
+    pool = Pool(
+        find_nodes=stock.find_nodes,
+        free_bytes=free_memory_bytes,
+        booking=accountant.loading,
+        clock=clock,
+        rules=_pool_rules(settings),
+    )
     return Gateway(
-        nodes=[powered.node],
+        pool=pool,
         router=Router(),
         accountant=accountant,
         admission=Admission(quotas=ledger.quotas, accountant=accountant, clock=clock),
@@ -245,13 +268,23 @@ def _make_gateway(
     )
 
 
+def _pool_rules(settings: Settings) -> PoolRules:
+    return PoolRules(
+        keep_s=settings.keep_loaded_s,
+        patience_s=settings.load_patience_s,
+        budget_bytes=settings.memory_bytes,
+        load_anyway=settings.load_anyway,
+        pinned=settings.pinned,
+    )
+
+
 def _make_services(
-    foundation: Foundation, powered: PoweredNode, gateway: Gateway, ledger: Ledger, *, own_key: str
+    foundation: Foundation, stock: Stock, gateway: Gateway, ledger: Ledger, *, own_key: str
 ) -> Services:
     settings, catalog = foundation.settings, foundation.catalog
 
     def fits() -> tuple[Fit, ...]:
-        return advise(catalog, powered.machine, free_bytes=free_memory_bytes()).fits
+        return advise(catalog, stock.machine, free_bytes=free_memory_bytes()).fits
 
     return Services(
         gateway=gateway,
@@ -268,7 +301,7 @@ def _make_services(
         fit=fits,
         site=Planner(catalog),
         prices=lambda: model_prices(
-            [(powered.node.model_id, powered.node.plan)],
+            [(node.model_id, node.plan) for node in gateway.nodes],
             foundation.prices(),
             grid=foundation.grid(),
             facility=foundation.facility(),

@@ -10,6 +10,9 @@ import typer
 
 from galerne.errors import InvalidRequest
 
+LoadAnyway = Annotated[
+    bool, typer.Option("--load-anyway", help="Load the model even if it does not fit in memory.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of a table.")]
 
 _LENGTHS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import platformdirs
 
-from galerne.errors import InvalidSetting
+from galerne.cli.options import read_duration_s
+from galerne.errors import InvalidRequest, InvalidSetting
 from galerne.language import Language, environment_language
 from galerne.storage import sqlite_url
 
@@ -46,6 +47,11 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_HUB": "Hub that `galerne pull` fetches from (default: HF_ENDPOINT, else https://huggingface.co).",
     "GALERNE_OFFLINE": "1 to fetch nothing from any network (default: 0).",
     "GALERNE_CONTEXT_TOKENS": "Context of one conversation (default: the model's own, at most 8192).",
+    "GALERNE_KEEP_LOADED": "How long an unused model stays loaded (default: 5m; `forever` to keep it).",
+    "GALERNE_LOAD_PATIENCE": "How long a request waits for its model to load (default: 2m).",
+    "GALERNE_LOAD_ANYWAY": "1 to load models that do not fit in memory (default: refuse, with the numbers).",
+    "GALERNE_MEMORY_BYTES": "Most memory for all models together (default: what is free).",
+    "GALERNE_PINNED": "Models, separated by commas, that are loaded at the start and stay (default: none).",
     "GALERNE_LANGUAGE": "en or fr (default: by the terminal's locale).",
 }
 """Every environment variable Galerne reads, and what it means."""
@@ -56,6 +62,9 @@ GRID_SOURCES = ("annual", "profile", "live", "odre", "uk", "entsoe", "electricit
 """Packaged figures first; the others ask over the network, and only because they were named."""
 DEFAULT_HUB = "https://huggingface.co"
 MAX_DEFAULT_CONTEXT_TOKENS = 8192
+DEFAULT_KEEP_LOADED_S = 300.0
+DEFAULT_LOAD_PATIENCE_S = 120.0
+FOREVER = frozenset({"forever", "-1"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +74,9 @@ class Settings:
     Attributes:
         price_eur_per_kwh: None for the zone's own.
         grid_source: packaged figures, or the live source that the user named.
+        keep_loaded_s: how long an unused model stays loaded; None for ever.
+        load_patience_s: how long a request waits for its model; None for ever.
+        memory_bytes: most memory for all models together; None for what is free.
         place_source: source key of the place's factors: the user's word, or that nothing is added at home.
         meter: ``auto``, ``modelled``, or the path of a wall meter's description.
     """
@@ -97,6 +109,11 @@ class Settings:
     hub: str = DEFAULT_HUB
     stores: tuple[Path, ...] = ()
     offline: bool = False
+    keep_loaded_s: float | None = DEFAULT_KEEP_LOADED_S
+    load_patience_s: float | None = DEFAULT_LOAD_PATIENCE_S
+    load_anyway: bool = False
+    memory_bytes: int | None = None
+    pinned: tuple[str, ...] = ()
 
     @property
     def ledger_path(self) -> Path:
@@ -180,6 +197,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         hub=_web_address(environ, "GALERNE_HUB", environ.get("HF_ENDPOINT") or DEFAULT_HUB),
         stores=_stores(environ),
         offline=_truth(environ, "GALERNE_OFFLINE"),
+        keep_loaded_s=_duration_s(environ, "GALERNE_KEEP_LOADED", DEFAULT_KEEP_LOADED_S),
+        load_patience_s=_duration_s(environ, "GALERNE_LOAD_PATIENCE", DEFAULT_LOAD_PATIENCE_S),
+        load_anyway=_truth(environ, "GALERNE_LOAD_ANYWAY"),
+        memory_bytes=int(_number(environ, "GALERNE_MEMORY_BYTES", None, least=1.0) or 0) or None,
+        pinned=_names(environ, "GALERNE_PINNED"),
     )
 
 
@@ -213,6 +235,17 @@ def _web_address(environ: Mapping[str, str], name: str, default: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise InvalidSetting(name=name, problem=f"{text!r} is not an address such as {DEFAULT_HUB}")
     return text
+
+
+def _duration_s(environ: Mapping[str, str], name: str, default: float) -> float | None:
+    """A length of time such as 5m; None for ever."""
+    text = environ.get(name, "").strip()
+    if text in FOREVER:
+        return None
+    try:
+        return read_duration_s(text, name=name) if text else default
+    except InvalidRequest as error:
+        raise InvalidSetting(name=name, problem=error.problem) from error
 
 
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:

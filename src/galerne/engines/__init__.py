@@ -1,7 +1,14 @@
 """Engines: run one model each and stream answers as events."""
 
 from galerne.engines.llama import LlamaEngine, LlamaSettings, default_threads
-from galerne.engines.protocol import Abilities, Engine, EngineKind, EngineState, EngineStatus
+from galerne.engines.protocol import (
+    Abilities,
+    Engine,
+    EngineKind,
+    EngineMemory,
+    EngineState,
+    EngineStatus,
+)
 from galerne.engines.remote import RemoteEngine, RemoteSettings
 from galerne.engines.simulated import SimulatedEngine
 
@@ -9,6 +16,7 @@ __all__ = [
     "Abilities",
     "Engine",
     "EngineKind",
+    "EngineMemory",
     "EngineState",
     "EngineStatus",
     "LlamaEngine",

@@ -10,6 +10,8 @@ from typing import Any
 
 import psutil
 
+from galerne.engines.protocol import EngineMemory
+
 TAIL_BYTES = 4096
 """How much of its error stream is kept, for the error that reports its death."""
 
@@ -91,6 +93,17 @@ class Child:
             times = self._probe.cpu_times()
             self._processor_s = max(self._processor_s, times.user + times.system)
         return self._processor_s
+
+    def memory(self) -> EngineMemory:
+        """What it holds now; nothing once it has ended."""
+        if self._probe is not None and self.exit_code is None:
+            with contextlib.suppress(psutil.Error):
+                held = self._probe.memory_info()
+                # Where the system does not tell the pages of files apart, all counts as its own.
+                return EngineMemory(
+                    resident_bytes=held.rss, private_bytes=held.rss - getattr(held, "shared", 0)
+                )
+        return EngineMemory()
 
     async def _listen(self) -> None:
         assert self._process.stderr is not None  # noqa: S101  # asked for in spawn

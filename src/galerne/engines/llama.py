@@ -9,7 +9,7 @@ import secrets
 import ssl
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,14 @@ from galerne.engines.http_line import Line, line_to
 from galerne.engines.openai_body import LLAMA_CPP, Manners
 from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
 from galerne.engines.openai_stream import stream_answer
-from galerne.engines.protocol import Abilities, EngineKind, EngineState, EngineStatus, check_abilities
+from galerne.engines.protocol import (
+    Abilities,
+    EngineKind,
+    EngineMemory,
+    EngineState,
+    EngineStatus,
+    check_abilities,
+)
 from galerne.engines.slots import Slots
 from galerne.errors import EngineCrashed, EngineError, EngineMissing, InvalidModelFile, ModelFileMissing
 from galerne.generation import Embedded, GenerationEvent, GenerationRequest, Message, TextToken, Toolbox
@@ -65,6 +72,7 @@ class LlamaSettings:
         prompt_cache_bytes: host memory for the prompts of conversations that lost their slot.
         patience_s: how long a request waits for a crashed engine to come back.
         grace_s: how long the process may take to end when asked politely.
+        abilities: what the file says of the model, until the engine has loaded it and knows.
         heartbeat_s: how often it must give a sign of life, and how long that may take; after three
             missed ones it is replaced.
     """
@@ -79,6 +87,7 @@ class LlamaSettings:
     patience_s: float = 30.0
     grace_s: float = 2.0
     heartbeat_s: float = 5.0
+    abilities: Abilities = field(default_factory=Abilities)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +118,8 @@ class LlamaEngine:
         self._slots = Slots(settings.n_slots)
         self._supervisor: asyncio.Task[None] | None = None
         self._past_processor_s = 0.0
+        self._loading: Child | None = None
+        self._abilities = settings.abilities
 
     async def start(self) -> None:
         """Load the model; see ``Engine.start``."""
@@ -138,6 +149,17 @@ class LlamaEngine:
             await asyncio.wait({supervisor})
         await self._retire()
 
+    def resize(self, *, n_slots: int, context_tokens: int) -> None:
+        """Answers at once and context from the next start on.
+
+        Raises:
+            ValueError: it is running.
+        """
+        if self._supervisor is not None:
+            raise ValueError("an engine is resized while it is stopped")
+        self._settings = replace(self._settings, n_slots=n_slots, context_tokens=context_tokens)
+        self._slots = Slots(n_slots)
+
     def status(self) -> EngineStatus:
         """How it is now."""
         run = self._run
@@ -151,12 +173,23 @@ class LlamaEngine:
             n_waiting=self._slots.n_waiting,
             load_s=run.load_s if run else None,
             process_id=run.child.process_id if run else None,
-            abilities=run.abilities if run else Abilities(),
+            abilities=self._abilities,
         )
 
     def processor_s(self) -> float:
         """CPU-seconds of this and every earlier process of this engine."""
-        return self._past_processor_s + (self._run.child.processor_s() if self._run else 0.0)
+        child = self._child
+        return self._past_processor_s + (child.processor_s() if child else 0.0)
+
+    def memory(self) -> EngineMemory:
+        """What its process holds now."""
+        child = self._child
+        return child.memory() if child else EngineMemory()
+
+    @property
+    def _child(self) -> Child | None:
+        """The process that runs, or that loads the model."""
+        return self._run.child if self._run else self._loading
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
         """Stream one answer; see ``Engine.generate``."""
@@ -289,12 +322,14 @@ class LlamaEngine:
             child = await Child.spawn([sys.executable, "-P", str(_CHILD)], settings=settings)
         except OSError as error:
             raise EngineMissing(engine=NAME, install_hint=error.strerror or str(error)) from error
+        self._loading = child
         try:
             report = await self._ready_report(child)
             client = _client(report["address"], key)
-            abilities = await abilities_of(client, embedding=embeds)
+            self._abilities = abilities = await abilities_of(client, embedding=embeds)
         except BaseException as error:
             await child.end(grace_s=self._settings.grace_s)
+            self._loading = None
             self._past_processor_s += child.processor_s()
             if isinstance(error, httpx.TransportError):
                 raise EngineCrashed(engine=NAME, exit_code=child.exit_code, tail=child.tail) from error
@@ -306,6 +341,7 @@ class LlamaEngine:
             load_s=report["load_s"],
             abilities=abilities,
         )
+        self._loading = None
         self._settle(EngineState.READY)
 
     def _child_settings(self, key: str, *, embeds: bool) -> dict[str, Any]:
@@ -346,9 +382,10 @@ class LlamaEngine:
         """End the present process and close the connection to it."""
         if self._run is None:
             return
-        run, self._run = self._run, None
-        self._past_processor_s += run.child.processor_s()
+        run = self._run
         await run.child.end(grace_s=self._settings.grace_s)
+        self._past_processor_s += run.child.processor_s()
+        self._run = None
         await run.client.aclose()
 
 

@@ -59,6 +59,19 @@ class Abilities:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EngineMemory:
+    """What an engine holds of this machine's memory now.
+
+    Attributes:
+        resident_bytes: all of it.
+        private_bytes: without the pages of files, which the system still counts as available.
+    """
+
+    resident_bytes: int = 0
+    private_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EngineStatus:
     """An engine at one moment.
 
@@ -139,6 +152,10 @@ class Engine(Protocol):
 
     def processor_s(self) -> float:
         """CPU-seconds used since the first start; never decreases, across restarts too."""
+        ...
+
+    def memory(self) -> EngineMemory:
+        """What it holds now, also while it loads; nothing where it runs on another machine."""
         ...
 
 

@@ -20,7 +20,14 @@ from galerne.engines.http_line import line_to
 from galerne.engines.openai_body import LLAMA_CPP, Manners
 from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
 from galerne.engines.openai_stream import refusal, stream_answer
-from galerne.engines.protocol import Abilities, EngineKind, EngineState, EngineStatus, check_abilities
+from galerne.engines.protocol import (
+    Abilities,
+    EngineKind,
+    EngineMemory,
+    EngineState,
+    EngineStatus,
+    check_abilities,
+)
 from galerne.engines.slots import Slots
 from galerne.errors import EngineCrashed
 from galerne.generation import Embedded, GenerationEvent, GenerationRequest, Message, TextToken, Toolbox
@@ -124,6 +131,10 @@ class RemoteEngine:
         """Seconds in which it worked for us."""
         since_s = self._busy_since_s
         return self._busy_s + (self._clock.monotonic_s() - since_s if since_s is not None else 0.0)
+
+    def memory(self) -> EngineMemory:
+        """Nothing of this machine's."""
+        return EngineMemory()
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationEvent, None]:
         """Stream one answer; see ``Engine.generate``."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from galerne.clock import Clock, SystemClock
-from galerne.engines.protocol import EngineKind, EngineState, EngineStatus, check_abilities
+from galerne.engines.protocol import EngineKind, EngineMemory, EngineState, EngineStatus, check_abilities
 from galerne.errors import AbilityMissing, ContextTooLong, EngineCrashed
 from galerne.generation import (
     Embedded,
@@ -137,6 +137,10 @@ class SimulatedEngine:
     def processor_s(self) -> float:
         """Predicted time in which it was busy."""
         return self._busy_s
+
+    def memory(self) -> EngineMemory:
+        """Nothing of this machine's."""
+        return EngineMemory()
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """No model, no vectors."""

@@ -38,6 +38,7 @@
     │   ├── LedgerBroken               an event is not what was written; names the first one
     │   └── LedgerNotEmpty             a backup is restored into an empty ledger only
     ├── FleetError
+    │   ├── ModelLoading               the model is being loaded; says how far it is
     │   └── NoNode                     no node can take this request; says why for each
     ├── ApiError
     │   ├── InvalidRequest             the request does not say what we can do
@@ -113,7 +114,7 @@ from galerne.errors.ledger import (
     UnknownKey,
     UnknownReceipt,
 )
-from galerne.errors.fleet import FleetError, NoNode
+from galerne.errors.fleet import FleetError, ModelLoading, NoNode
 from galerne.errors.api import (
     ApiError,
     Forbidden,
@@ -198,6 +199,7 @@ __all__ = [
     "ModelError",
     "ModelFileMissing",
     "ModelKept",
+    "ModelLoading",
     "NoNode",
     "NoSignal",
     "Offline",

@@ -11,8 +11,19 @@ from galerne.fleet.chain import (
     Surroundings,
 )
 from galerne.fleet.gateway import Gateway, GatewayEvent
+from galerne.fleet.pool import Pool, PoolRules
 from galerne.fleet.pricing import ModelPrice, model_prices
-from galerne.fleet.records import Delivered, Expectation, GatewayStatus, Node, RouteDecision, ServedModel
+from galerne.fleet.records import (
+    Delivered,
+    Expectation,
+    GatewayStatus,
+    LoadTerms,
+    Node,
+    Presence,
+    RouteDecision,
+    ServedModel,
+)
+from galerne.fleet.residents import Loading, ResidentView
 from galerne.fleet.router import POLICIES, Router, expect
 from galerne.fleet.throughput import Throughput
 
@@ -28,10 +39,16 @@ __all__ = [
     "GatewayEvent",
     "GatewayStatus",
     "GridView",
+    "LoadTerms",
+    "Loading",
     "MachineView",
     "ModelPrice",
     "Node",
     "PlaceView",
+    "Pool",
+    "PoolRules",
+    "Presence",
+    "ResidentView",
     "RouteDecision",
     "Router",
     "ServedModel",

@@ -12,7 +12,9 @@ from galerne.catalog import Catalog, Machine
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
 from galerne.engines import EngineKind
-from galerne.fleet.records import Node
+from galerne.fleet.pool import Pool
+from galerne.fleet.records import Node, Presence
+from galerne.fleet.residents import Resident, ResidentView
 from galerne.fleet.throughput import Throughput
 from galerne.grid import GridSignal
 from galerne.ledger import Accountant, Ledger, Receipt
@@ -164,6 +166,50 @@ class ChainObserver:
             accounts_j=self._accountant.totals().joules(),
             answer=self._ledger.latest_receipt(),
         )
+
+    def resident_view(self, resident: Resident, pool: Pool) -> ResidentView:
+        """One model's life in memory, now."""
+        node, status = resident.node, resident.node.engine.status()
+        presence = resident.presence()
+        is_here = presence is not Presence.INSTALLED
+        history_tokens_per_s = resident.throughput.history_tokens_per_s()
+        alone = predict_step(node.plan, BatchShape(n_sequences=1.0, context_tokens=PROBE_CONTEXT_TOKENS))
+        return ResidentView(
+            node_id=node.node_id,
+            model_id=node.model_id,
+            model_name=node.model_name,
+            engine=str(status.kind),
+            presence=presence,
+            state=str(status.state),
+            pinned=resident.pinned,
+            n_active=status.n_active,
+            n_waiting=status.n_waiting + resident.n_wanted,
+            n_slots=status.n_slots,
+            context_tokens=status.context_tokens,
+            needed_bytes=node.needed_bytes,
+            resident_bytes=node.engine.memory().resident_bytes if is_here else 0,
+            tokens_per_s=history_tokens_per_s[-1] if history_tokens_per_s and is_here else 0.0,
+            expected_tokens_per_s=1.0 / float(alone.duration_s),
+            power_w=self._share_w(resident, pool) if is_here else None,
+            power_method="modelled" if self._around.meter_method == "modelled" else "derived",
+            unload_in_s=pool.leaves_in_s(resident),
+            load_s=status.load_s,
+            loading=resident.loading(now_s=self._clock.monotonic_s())
+            if presence is Presence.LOADING
+            else None,
+            problem=resident.failure.code if resident.failure else None,
+            settings=node.settings(),
+        )
+
+    def _share_w(self, resident: Resident, pool: Pool) -> float | None:
+        """A model's part of the power above idle: its engine's part of the CPU time of all engines."""
+        history_w = self._accountant.recent_power_w()
+        shares = [each.processor_ratio or 0.0 for each in pool.residents]
+        if not history_w or resident.processor_ratio is None:
+            return None
+        above_idle_w = max(0.0, history_w[-1] - self._around.machine.idle_w)
+        total = sum(shares)
+        return above_idle_w * resident.processor_ratio / total if total > 0 else 0.0
 
     def _method_of(self, source_key: str) -> str:
         """How a packaged figure is known: an estimate of ours is a model, and is called so."""

@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TypeAlias
 
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
 from galerne.engines import EngineState
-from galerne.errors import EngineCrashed
+from galerne.errors import EngineCrashed, UnknownModel
 from galerne.fleet.admission import Admission
-from galerne.fleet.aliases import cloud_aliases
 from galerne.fleet.chain import ChainObserver, ChainView
-from galerne.fleet.records import Delivered, GatewayStatus, Node, RouteDecision, ServedModel
-from galerne.fleet.router import Router
+from galerne.fleet.pool import Pool
+from galerne.fleet.records import (
+    Delivered,
+    GatewayStatus,
+    LoadTerms,
+    Node,
+    Presence,
+    RouteDecision,
+    ServedModel,
+)
+from galerne.fleet.residents import Resident, ResidentView
+from galerne.fleet.router import Router, unknown_model
 from galerne.fleet.throughput import Throughput
 from galerne.generation import (
     Embedded,
@@ -37,6 +47,8 @@ GatewayEvent: TypeAlias = PromptRead | TokenChunk | ToolCall | Embedded | Delive
 
 WINDOW_S = 1.0
 """Length of an accounting window."""
+FIRST_LOAD_S = 5.0
+"""How long the door stays closed for the first model; after that it opens and says how far the load is."""
 
 
 class _Progress:
@@ -73,10 +85,11 @@ class _Progress:
 class Gateway:
     """One door to every node.
 
-    Use as an async context manager: engines load on entry and stop on exit.
+    Use as an async context manager: the first model loads on entry, the others when they are asked for, and
+    all stop on exit.
 
     Args:
-        nodes: engines with the plans they run under.
+        pool: the engines with the plans they run under, and which of them are loaded.
         router: chooses among them.
         accountant: writes the bills.
         admission: keeps to the limits of who pays them.
@@ -90,7 +103,7 @@ class Gateway:
     def __init__(  # noqa: PLR0913  # the composition root names each part
         self,
         *,
-        nodes: Sequence[Node],
+        pool: Pool,
         router: Router,
         accountant: Accountant,
         admission: Admission,
@@ -100,11 +113,7 @@ class Gateway:
         throughput: Throughput,
         observer: ChainObserver,
     ) -> None:
-        self.nodes = tuple(nodes)
-        by_cloud = cloud_aliases([node.model_id for node in self.nodes])
-        for node in self.nodes:
-            further = [name for name in by_cloud[node.model_id] if name not in node.aliases]
-            node.aliases = (*node.aliases, *further)
+        self.pool = pool
         self._throughput = throughput
         self._observer = observer
         self._router = router
@@ -119,11 +128,9 @@ class Gateway:
 
     async def __aenter__(self) -> Gateway:
         try:
-            with self._accountant.loading():
-                for node in self.nodes:
-                    await node.engine.start()
+            await self._load_first()
         except BaseException:
-            await self._stop_engines()
+            await self.pool.close()
             raise
         self._ticker = asyncio.create_task(self._close_windows(), name="galerne-windows")
         return self
@@ -135,39 +142,92 @@ class Gateway:
             self._ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticker
-        await self._stop_engines()
+        await self.pool.close()
         self._accountant.close_window()
 
-    async def _stop_engines(self) -> None:
-        await asyncio.gather(*(node.engine.stop() for node in self.nodes), return_exceptions=True)
+    async def _load_first(self) -> None:
+        """Load what cannot be loaded later and the default model, which opens the door even while it loads.
+
+        A model that fails at once is a mistake to be told now, not at the first question.
+        """
+        default, *others = self.pool.residents
+        first = [default, *(each for each in others if each.pinned or not each.node.loads_on_demand)]
+        loads = [self.pool.start_loading(each.node) for each in first]
+        done, _ = await asyncio.wait(loads, timeout=FIRST_LOAD_S)
+        if loads[0] in done:
+            loads[0].result()
 
     async def _close_windows(self) -> None:
         while True:
             await asyncio.sleep(WINDOW_S)
             self._accountant.close_window()
             self._throughput.close_window()
+            self.pool.tick()
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node, the default one first."""
+        return self.pool.nodes
 
     def models(self) -> list[ServedModel]:
         """The models clients can ask for, each once."""
-        by_id = {node.model_id: node for node in self.nodes}
-        return [
-            ServedModel(
-                model_id=node.model_id,
-                name=node.model_name,
-                aliases=node.aliases,
-                context_tokens=node.engine.status().context_tokens,
-                created_at=node.created_at,
-                abilities=node.engine.status().abilities,
-                n_parameters=node.plan.model.n_parameters,
-            )
-            for node in by_id.values()
-        ]
+        by_id: dict[str, Resident] = {}
+        for resident in self.pool.residents:  # of several nodes with one model, the first that is loaded
+            known = by_id.setdefault(resident.node.model_id, resident)
+            if known.presence() is not Presence.LOADED and resident.presence() is Presence.LOADED:
+                by_id[resident.node.model_id] = resident
+        return [_served(resident) for resident in by_id.values()]
+
+    async def refresh(self) -> None:
+        """Look for models that have come or gone."""
+        await self.pool.refresh()
+
+    def residents(self) -> list[ResidentView]:
+        """Every node, with its life in memory."""
+        return [self._observer.resident_view(resident, self.pool) for resident in self.pool.residents]
+
+    async def load(self, name: str, *, terms: LoadTerms | None = None, pinned: bool | None = None) -> None:
+        """Load a model now; pin it, or no longer, where that is said.
+
+        Raises:
+            UnknownModel: there is none of that name.
+            GalerneError: why it cannot be loaded.
+        """
+        node = (await self._resident(name)).node
+        async with self.pool.held(node, terms):
+            if pinned is not None:
+                self.pool.pin(node, pinned=pinned)
+
+    async def unload(self, name: str, *, now: bool = False) -> None:
+        """Unload a model once its answers have ended, or at once.
+
+        Raises:
+            UnknownModel: there is none of that name.
+        """
+        await self.pool.unload((await self._resident(name)).node, now=now)
+
+    async def _resident(self, name: str) -> Resident:
+        if not self.pool.knows(name):
+            await self.pool.refresh()
+        resident = self.pool.resident(name)
+        if resident is None:
+            raise unknown_model(name, self.nodes)
+        return resident
 
     def status(self) -> GatewayStatus:
         """Whether answers can be had now."""
         statuses = {node.node_id: node.engine.status() for node in self.nodes}
+        presences = [resident.presence() for resident in self.pool.residents]
+        is_ready = any(status.state == EngineState.READY for status in statuses.values())
+        # With nothing loaded and nothing loading, the next request loads what it needs.
+        can_load = any(
+            resident.node.loads_on_demand and not resident.failure for resident in self.pool.residents
+        )
         return GatewayStatus(
-            ready=any(status.state == EngineState.READY for status in statuses.values()),
+            ready=is_ready or (can_load and Presence.LOADING not in presences),
+            n_loaded=presences.count(Presence.LOADED),
+            n_loading=presences.count(Presence.LOADING),
+            n_installed=presences.count(Presence.INSTALLED) + presences.count(Presence.LEAVING),
             states={node_id: str(status.state) for node_id, status in statuses.items()},
             n_active=sum(status.n_active for status in statuses.values()),
             n_waiting=sum(status.n_waiting for status in statuses.values()),
@@ -175,7 +235,9 @@ class Gateway:
 
     def chain(self) -> ChainView:
         """Every link from the grid to the last answer, now."""
-        return self._observer.view(self.nodes[0])
+        loaded = [each for each in self.pool.residents if each.presence() is Presence.LOADED]
+        latest = max(loaded, key=lambda each: (each.n_held, each.used_s), default=self.pool.residents[0])
+        return self._observer.view(latest.node)
 
     def receipt_id(self, request_id: str) -> str | None:
         """The id that the receipt of an answer in flight will have."""
@@ -194,39 +256,63 @@ class Gateway:
         """
         return self._router.choose(request, self.nodes, grid=self._grid(), facility=self._facility)
 
-    async def answer(self, request: GenerationRequest, *, payer: Payer) -> AsyncGenerator[GatewayEvent, None]:
+    async def _route(self, request: GenerationRequest) -> RouteDecision:
+        """Where a request goes; a model that nobody knows may have come to the disk since."""
+        try:
+            return self.decide(request)
+        except UnknownModel:
+            await self.pool.refresh()
+            return self.decide(request)
+
+    async def answer(
+        self, request: GenerationRequest, *, payer: Payer, terms: LoadTerms | None = None
+    ) -> AsyncGenerator[GatewayEvent, None]:
         """Stream one answer; the last event is its delivery, durable in the ledger.
 
-        Closing the generator cancels the work within a token; what was used until then is accounted for.
+        A model that is not loaded is loaded first. Closing the generator cancels the work within a token;
+        what was used until then is accounted for.
 
         Args:
             request: what is asked.
             payer: on whose account, and within whose limits.
+            terms: how long the client waits for a model that is not loaded.
 
         Raises:
             GalerneError: of routing, of the payer's limits or of the engine.
         """
-        decision = self.decide(request)
+        decision = await self._route(request)
+        standings = await self._admission.admit(request, payer, decision.node)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                waited_s = await stack.enter_async_context(self.pool.held(decision.node, terms))
+                receipt_id = self._accountant.begin(
+                    request.request_id, decision.node.model_id, weights=decision.node.weights
+                )
+            except BaseException:
+                await self._admission.withdraw(request)
+                raise
+            self._receipt_ids[request.request_id] = receipt_id
+            self._standings[request.request_id] = standings
+            async with contextlib.aclosing(self._answer(request, payer, decision, waited_s)) as events:
+                async for event in events:
+                    yield event
+
+    async def _answer(
+        self, request: GenerationRequest, payer: Payer, decision: RouteDecision, waited_s: float
+    ) -> AsyncGenerator[GatewayEvent, None]:
+        """The answer of a model that is loaded."""
         node = decision.node
-        standings = await self._admission.admit(request, payer, node)
         progress = _Progress(self._clock)
-        try:
-            receipt_id = self._accountant.begin(request.request_id, node.model_id, weights=node.weights)
-        except BaseException:
-            await self._admission.withdraw(request)
-            raise
-        self._receipt_ids[request.request_id] = receipt_id
-        self._standings[request.request_id] = standings
         finished: Finished | None = None
         reason = FinishReason.CANCELLED
         stream = self._work(node, request)
         try:
             async for event in stream:
                 if isinstance(event, Finished):
-                    finished = event
+                    finished = _with_waiting(event, waited_s)
                     break
                 if isinstance(event, PromptRead | TokenChunk):
-                    self._account(request, progress, event)
+                    self._account(node, request, progress, event)
                 yield event
         except Exception:
             reason = FinishReason.ERROR
@@ -247,28 +333,33 @@ class Gateway:
     ) -> AsyncGenerator[GenerationEvent | Embedded, None]:
         return _embed(node, request) if request.embeds else node.engine.generate(node.with_defaults(request))
 
-    async def count_tokens(self, request: GenerationRequest) -> int:
+    async def count_tokens(self, request: GenerationRequest, *, terms: LoadTerms | None = None) -> int:
         """Tokens of the prompt that a request makes: its text's own, or with the model's template and tools.
 
         Raises:
             GalerneError: of routing or of the engine.
         """
-        engine = self.decide(request).node.engine
-        if request.text is not None:
-            return len(await engine.tokenize(request.text.text))
-        return await engine.count_tokens(request.messages, tools=request.tools)
+        node = (await self._route(request)).node
+        async with self.pool.held(node, terms):
+            if request.text is not None:
+                return len(await node.engine.tokenize(request.text.text))
+            return await node.engine.count_tokens(request.messages, tools=request.tools)
 
-    async def tokenize(self, request: GenerationRequest) -> tuple[TextToken, ...]:
+    async def tokenize(
+        self, request: GenerationRequest, *, terms: LoadTerms | None = None
+    ) -> tuple[TextToken, ...]:
         """The tokens of a request's text, without a template.
 
         Raises:
             GalerneError: of routing or of the engine.
         """
         text = request.text.text if request.text else ""
-        return await self.decide(request).node.engine.tokenize(text)
+        node = (await self._route(request)).node
+        async with self.pool.held(node, terms):
+            return await node.engine.tokenize(text)
 
     def _account(
-        self, request: GenerationRequest, progress: _Progress, event: PromptRead | TokenChunk
+        self, node: Node, request: GenerationRequest, progress: _Progress, event: PromptRead | TokenChunk
     ) -> None:
         progress.note(event)
         if isinstance(event, PromptRead):
@@ -278,6 +369,7 @@ class Gateway:
         else:
             self._accountant.tokens(request.request_id, n_tokens=event.n_tokens)
             self._throughput.count(event.n_tokens)
+            self.pool.resident_of(node).throughput.count(event.n_tokens)
 
     async def _write_bill(
         self, request: GenerationRequest, payer: Payer, usage: Usage, reason: FinishReason
@@ -292,6 +384,28 @@ class Gateway:
         node.learn_prompt(n_characters=request.n_characters(), prompt_tokens=usage.prompt_tokens)
         if not request.embeds:
             node.learn_answer(new_tokens=usage.new_tokens)
+
+
+def _with_waiting(finished: Finished, waited_s: float) -> Finished:
+    """The wait for a model to load is a part of the wait for an answer."""
+    if not waited_s:
+        return finished
+    usage = finished.usage
+    return replace(finished, usage=replace(usage, queued_s=usage.queued_s + waited_s))
+
+
+def _served(resident: Resident) -> ServedModel:
+    node, status = resident.node, resident.node.engine.status()
+    return ServedModel(
+        model_id=node.model_id,
+        name=node.model_name,
+        aliases=node.aliases,
+        context_tokens=status.context_tokens,
+        created_at=node.created_at,
+        abilities=status.abilities,
+        n_parameters=node.plan.model.n_parameters,
+        presence=resident.presence(),
+    )
 
 
 async def _embed(node: Node, request: GenerationRequest) -> AsyncGenerator[GenerationEvent | Embedded, None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from galerne.engines import Abilities, Engine
 from galerne.generation import Finished, GenerationRequest
@@ -16,6 +17,15 @@ FIRST_GUESS_NEW_TOKENS = 200.0
 """Used until a node has finished its first answer; then the mean it observed."""
 
 
+class Presence(StrEnum):
+    """Whether a model can answer at once."""
+
+    LOADED = "loaded"
+    LOADING = "loading"
+    INSTALLED = "installed"
+    LEAVING = "leaving"
+
+
 @dataclass(kw_only=True, slots=True)
 class Node:
     """A running engine with the plan it runs under, and what it has learned of its traffic.
@@ -24,6 +34,12 @@ class Node:
         aliases: other names clients may use for its model.
         created_at: when the model file was made, for the model card.
         default_temperature: used where a request names none; None leaves it to the engine.
+        needed_bytes: memory of this machine that it takes while it is loaded.
+        adapt: fits the engine to so much memory, as far as it can, before it is loaded: fewer answers at
+            once, then a shorter context. Sets ``needed_bytes`` and ``plan``, and tells whether it did.
+        loads_on_demand: whether a request may start the engine.
+        may_leave_idle: whether it is unloaded when nobody has used it for a while.
+        settings: what the engine runs with and why, for people.
     """
 
     node_id: str
@@ -35,6 +51,11 @@ class Node:
     aliases: tuple[str, ...] = ()
     created_at: float = 0.0
     default_temperature: float | None = None
+    needed_bytes: int = 0
+    adapt: Callable[[int], bool] | None = None
+    loads_on_demand: bool = False
+    may_leave_idle: bool = True
+    settings: Callable[[], Mapping[str, str]] = dict
     n_characters: float = field(default=0.0)
     n_prompt_tokens: float = field(default=0.0)
     n_answers: int = field(default=0)
@@ -70,6 +91,19 @@ class Node:
     def answers_to(self, name: str) -> bool:
         """Whether a client that asks for ``name`` means this node's model."""
         return name == self.model_id or name in self.aliases
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadTerms:
+    """What a client says about a model that is not loaded yet.
+
+    Attributes:
+        patience_s: how long it is willing to wait; None for the server's own patience.
+        anyway: load it even if it does not fit.
+    """
+
+    patience_s: float | None = None
+    anyway: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +147,7 @@ class ServedModel:
     created_at: float
     abilities: Abilities = field(default_factory=Abilities)
     n_parameters: float | None = None
+    presence: Presence = Presence.LOADED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,12 +157,16 @@ class GatewayStatus:
     Attributes:
         ready: whether at least one node can take a request now.
         states: state of each node's engine, by node.
+        n_loaded: models that answer at once; ``n_loading`` and ``n_installed`` likewise.
     """
 
     ready: bool
     states: Mapping[str, str]
     n_active: int
     n_waiting: int
+    n_loaded: int = 0
+    n_loading: int = 0
+    n_installed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,7 +77,8 @@ class Router:
     ) -> RouteDecision:
         """The node of least merit among those that can serve.
 
-        A crashed engine is being restarted and lets a request wait for that: it is taken where none is ready.
+        A crashed engine is being restarted and lets a request wait for that: it is taken where none is ready;
+        and where none is running, one that is loaded on demand.
 
         Raises:
             UnknownModel: no node serves a model of that name.
@@ -86,8 +87,12 @@ class Router:
         candidates = list(nodes)
         serving = [node for node in candidates if node.answers_to(request.model_id)]
         if not serving:
-            raise _unknown_model(request.model_id, candidates)
-        able = _in_state(serving, EngineState.READY) or _in_state(serving, EngineState.CRASHED)
+            raise unknown_model(request.model_id, candidates)
+        able = (
+            _in_state(serving, EngineState.READY)
+            or _in_state(serving, EngineState.CRASHED)
+            or [node for node in serving if node.loads_on_demand]
+        )
         able_ids = {node.node_id for node in able}
         rejected = {
             node.node_id: _reason(node, request.model_id)
@@ -111,7 +116,8 @@ def _reason(node: Node, model_name: str) -> str:
     return f"the engine is {node.engine.status().state}"
 
 
-def _unknown_model(name: str, nodes: Iterable[Node]) -> UnknownModel:
+def unknown_model(name: str, nodes: Iterable[Node]) -> UnknownModel:
+    """The error for a name that no node answers to; names the nearest."""
     known = [known_name for node in nodes for known_name in (node.model_id, *node.aliases)]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return UnknownModel(model=name, nearest=near[0] if near else None)

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from galerne.api.answer_stream import AnswerStream
-from galerne.api.answering import Asker, served_name
+from galerne.api.answering import Asker, load_terms, served_name
 from galerne.api.connection import CLIENT_LEFT, while_connected
 from galerne.api.problems import Dialect, dialect_of
 from galerne.api.services import Services
@@ -60,7 +60,7 @@ def chat_routes(services: Services) -> APIRouter:
         dialect = dialect_of(request.headers.get("user-agent", ""))
         shows_thoughts = asked.asks_for_thoughts and dialect is Dialect.MISTRAL
         created_at = services.clock.now_at()
-        asker = Asker(services, request.state.caller.payer)
+        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
         if asked.stream:
             writer = ChunkWriter(
                 completion_id=completion_id,

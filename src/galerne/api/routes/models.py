@@ -21,6 +21,9 @@ class Health(BaseModel):
     status: str
     version: str
     engine: str
+    n_loaded: int = 0
+    n_loading: int = 0
+    n_installed: int = 0
 
 
 def model_routes(services: Services) -> APIRouter:
@@ -29,6 +32,7 @@ def model_routes(services: Services) -> APIRouter:
 
     @router.get("/v1/models", summary="List the models")
     async def list_models(request: Request) -> ModelList:
+        await services.gateway.refresh()
         return ModelList(data=[model_card(model) for model in usable_models(services, request)])
 
     @router.get("/v1/models/{model_id}", summary="Show a model")
@@ -62,8 +66,12 @@ def health_routes(services: Services) -> APIRouter:
     async def health() -> Response:
         gateway = services.gateway.status()
         states = sorted({"ready"} if gateway.ready else set(gateway.states.values()))
+        waiting = "loading" if gateway.n_loading else "unavailable"
         body = Health(
-            status="ok" if gateway.ready else "unavailable",
+            status="ok" if gateway.ready else waiting,
+            n_loaded=gateway.n_loaded,
+            n_loading=gateway.n_loading,
+            n_installed=gateway.n_installed,
             version=services.version,
             engine=", ".join(states) or "none",
         )

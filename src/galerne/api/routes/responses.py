@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from galerne.api.answer_stream import AnswerStream
-from galerne.api.answering import Asker, served_name
+from galerne.api.answering import Asker, load_terms, served_name
 from galerne.api.connection import CLIENT_LEFT, while_connected
 from galerne.api.routes.texts import answered, asked
 from galerne.api.services import Services
@@ -43,7 +43,7 @@ def response_routes(services: Services) -> APIRouter:
             created_at=services.clock.now_at(),
         )
         question = body.question(draft.response_id)
-        asker = Asker(services, request.state.caller.payer)
+        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
         if body.stream:
             return AnswerStream(
                 asker.answers([question]),

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from galerne.api.answer_stream import AnswerStream
-from galerne.api.answering import Asker, served_name
+from galerne.api.answering import Asker, load_terms, served_name
 from galerne.api.connection import CLIENT_LEFT, while_connected
 from galerne.api.problems import Dialect, dialect_of
 from galerne.api.services import Services
@@ -63,7 +63,7 @@ def text_routes(services: Services) -> APIRouter:
             "model": served_name(services, body.model),
             "created_at": services.clock.now_at(),
         }
-        asker = Asker(services, request.state.caller.payer)
+        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
         if body.stream:
             return AnswerStream(
                 asker.answers(questions),
@@ -93,7 +93,7 @@ def text_routes(services: Services) -> APIRouter:
             "model": served_name(services, body.model),
             "created_at": services.clock.now_at(),
         }
-        asker = Asker(services, request.state.caller.payer)
+        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
         if body.stream:
             speaks_mistral = dialect_of(request.headers.get("user-agent", "")) is Dialect.MISTRAL
             return AnswerStream(
@@ -121,7 +121,7 @@ def text_routes(services: Services) -> APIRouter:
     async def embed(request: Request) -> Response:
         body = parse_body(EmbeddingsRequest, await request.body(), harmless=embeddings.HARMLESS)
         question = body.question(f"embd-{request.state.request_id}")
-        asker = Asker(services, request.state.caller.payer)
+        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
         try:
             embedded, delivered = await while_connected(_vectors(asker, question), request.receive)
         except ClientDisconnect:
@@ -149,7 +149,11 @@ def token_routes(services: Services) -> APIRouter:
         if question.text is None:
             raise InvalidRequest(path="messages", problem="a conversation can only be counted")
         model = served_name(services, body.model)
-        return JSONResponse(token_list(await services.gateway.tokenize(question), model=model))
+        return JSONResponse(
+            token_list(
+                await services.gateway.tokenize(question, terms=load_terms(request.headers)), model=model
+            )
+        )
 
     @router.post(
         "/v1/tokenize/count",
@@ -160,7 +164,7 @@ def token_routes(services: Services) -> APIRouter:
     async def count(request: Request) -> Response:
         body = parse_body(TokensRequest, await request.body(), harmless={})
         question = body.question(request.state.request_id)
-        n_tokens = await services.gateway.count_tokens(question)
+        n_tokens = await services.gateway.count_tokens(question, terms=load_terms(request.headers))
         return JSONResponse(TokenCount(model=served_name(services, body.model), count=n_tokens).model_dump())
 
     return router

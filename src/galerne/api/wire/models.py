@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from galerne.fleet import ServedModel
+from galerne.fleet import Presence, ServedModel
 
 
 class Capabilities(BaseModel):
@@ -41,6 +41,9 @@ class ModelCard(BaseModel):
     max_context_length: int
     n_parameters: int | None = None
     aliases: list[str]
+    state: Presence = Field(
+        default=Presence.LOADED, description="Whether it answers at once, or is loaded first."
+    )
 
 
 class ModelList(BaseModel):
@@ -66,4 +69,5 @@ def model_card(model: ServedModel) -> ModelCard:
         max_context_length=model.context_tokens,
         n_parameters=None if model.n_parameters is None else int(model.n_parameters),
         aliases=list(model.aliases),
+        state=model.presence,
     )

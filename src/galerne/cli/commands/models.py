@@ -1,24 +1,17 @@
-"""``galerne list`` and ``galerne ps``: what is on this machine, and what runs."""
+"""``galerne list``: the models on this machine."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 
-import httpx
-
-from galerne.chat.figures import NARROW_SPACE, decimal, number, quantity
-from galerne.cli.daemon import own_key
+from galerne.chat.figures import NARROW_SPACE, decimal, quantity
 from galerne.cli.installed import installed
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
-from galerne.errors import ServerUnreachable
 from galerne.language import phrases
 from galerne.models import ModelFile
 from galerne.models.library import OWN_STORE
-from galerne.storage import read_daemon
-
-PATIENCE_S = 5.0
 
 
 def list_models(*, as_json: bool) -> None:
@@ -74,53 +67,3 @@ def _note(file: ModelFile, words: Mapping[str, str]) -> str:
     if file.is_known and not file.spec.commercial_use:
         notes.append(words["no_business"])
     return ", ".join(notes)
-
-
-def ps(*, as_json: bool) -> None:
-    """What the daemon of this data folder runs.
-
-    Raises:
-        ServerUnreachable: it holds the folder and does not answer.
-    """
-    settings = read_settings(os.environ)
-    words = phrases("galerne.cli", settings.language)
-    console = make_console()
-    daemon = read_daemon(settings.home)
-    if daemon is None or daemon.address is None:
-        if as_json:
-            print_json({"running": []})
-        else:
-            console.print(words["ps_nothing"].format(home=settings.home), markup=False)
-        return
-    headers = {"Authorization": f"Bearer {key}"} if (key := own_key(settings)) else {}
-    try:
-        response = httpx.get(
-            f"{daemon.address}/v1/galerne/chain", headers=headers, timeout=PATIENCE_S, trust_env=False
-        )
-        response.raise_for_status()
-    except httpx.HTTPError as error:
-        raise ServerUnreachable(address=daemon.address, problem=type(error).__name__) from error
-    chain = response.json()
-    if as_json:
-        row = {
-            "address": daemon.address,
-            "pid": daemon.pid,
-            "engine": chain["engine"],
-            "machine": chain["machine"],
-        }
-        print_json({"running": [row]})
-        return
-    language, engine = settings.language, chain["engine"]
-    table = plain_table(
-        words["model"], words["state"], words["slots"], words["speed"], words["power"], words["address"],
-        title=words["ps_title"],
-    )  # fmt: skip
-    table.add_row(
-        engine["model_id"],
-        engine["state"],
-        f"{engine['n_active']}/{engine['n_slots']}",
-        f"{number(engine['tokens_per_s'], language=language)}{NARROW_SPACE}tok/s",
-        str(quantity(chain["machine"]["power_w"], "W", language=language)),
-        daemon.address,
-    )
-    console.print(table)

@@ -17,7 +17,7 @@ from galerne.cli.settings import Settings, read_settings
 from galerne.errors import InvalidRequest, UnknownModel
 
 
-def run(*, model: str | None, prompt: str, json_output: bool) -> None:
+def run(*, model: str | None, prompt: str, json_output: bool, load_anyway: bool = False) -> None:
     """Ask one question if there is one, on the command line or in the pipe; else talk.
 
     Raises:
@@ -29,6 +29,8 @@ def run(*, model: str | None, prompt: str, json_output: bool) -> None:
         with contextlib.suppress(UnknownModel):  # a daemon may serve what is not installed: it answers then
             model = find_installed(installed(settings), model).model_id
         settings = dataclasses.replace(settings, model_id=model)
+    if load_anyway:
+        settings = dataclasses.replace(settings, load_anyway=True)
     written = prompt.encode("utf-8", errors="replace").decode("utf-8").strip()
     question = "\n\n".join(part for part in (written, piped_text()) if part)
     if question:
@@ -51,7 +53,7 @@ def ask(settings: Settings, question: str, *, model: str | None = None, as_json:
     """One answer and its receipt; of the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
-        async with ApiClient(address, key=own_key(settings)) as client:
+        async with ApiClient(address, key=own_key(settings), load_anyway=settings.load_anyway) as client:
             await ask_once(
                 client,
                 question,
@@ -69,7 +71,7 @@ def talk(settings: Settings, *, model: str | None = None) -> None:
     """A conversation in the terminal; with the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
-        async with ApiClient(address, key=own_key(settings)) as client:
+        async with ApiClient(address, key=own_key(settings), load_anyway=settings.load_anyway) as client:
             await run_chat(client, language=settings.language, console=make_console(), model=model)
 
     with attach_or_host(settings) as address:

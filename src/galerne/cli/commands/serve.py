@@ -14,7 +14,9 @@ from galerne.language import phrases
 from galerne.ledger import Ledger
 
 
-def serve(*, host: str | None, port: int | None, model: str | None, simulate: str | None) -> None:
+def serve(
+    *, host: str | None, port: int | None, model: str | None, simulate: str | None, load_anyway: bool = False
+) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
     Raises:
@@ -28,6 +30,7 @@ def serve(*, host: str | None, port: int | None, model: str | None, simulate: st
         host=chosen.host if host is None else host,
         port=chosen.port if port is None else port,
         model_id=chosen.model_id if model is None else model,
+        load_anyway=chosen.load_anyway or load_anyway,
     )
     _require_key_off_loopback(settings)
     words = phrases("galerne.cli", settings.language)
