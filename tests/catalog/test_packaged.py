@@ -291,3 +291,30 @@ def test_limits_are_of_fields_and_hold_their_best_value():
     for table, row in ROWS:
         for name, limits in row.spread.items():
             assert limits.best == getattr(row, name), f"{table}#{row.id}.{name}"
+
+
+PUBLISHED = """
+Mistral-7B-Instruct-v0.1 Mistral-7B-Instruct-v0.2 Mistral-7B-Instruct-v0.3 Mixtral-8x7B-Instruct-v0.1
+Mixtral-8x22B-Instruct-v0.1 Codestral-22B-v0.1 Mamba-Codestral-7B-v0.1 Mathstral-7B-v0.1
+Mistral-Nemo-Instruct-2407 Mistral-Large-Instruct-2407 Pixtral-12B-2409 Mistral-Small-Instruct-2409
+Ministral-8B-Instruct-2410 Mistral-Large-Instruct-2411 Pixtral-Large-Instruct-2411
+Mistral-Small-24B-Instruct-2501 Mistral-Small-3.1-24B-Instruct-2503 Devstral-Small-2505
+Magistral-Small-2506 Mistral-Small-3.2-24B-Instruct-2506 Devstral-Small-2507 Voxtral-Mini-3B-2507
+Voxtral-Small-24B-2507 Magistral-Small-2507 Magistral-Small-2509 Ministral-3-14B-Instruct-2512
+Ministral-3-3B-Instruct-2512 Ministral-3-8B-Instruct-2512 Mistral-Large-3-675B-Instruct-2512
+Devstral-2-123B-Instruct-2512 Devstral-Small-2-24B-Instruct-2512 Voxtral-Mini-4B-Realtime-2602
+Leanstral-2603 Mistral-Small-4-119B-2603 Voxtral-4B-TTS-2603 Mistral-Medium-3.5-128B
+Leanstral-1.5-119B-A6B Shieldstral-1.0
+"""
+"""Repositories that docs.mistral.ai/models named in August 2026, one for each generation of weights."""
+
+
+def test_every_open_weight_model_of_mistrals_own_table_is_known():
+    tables = CATALOG.models, CATALOG.listed_models
+    known = {row.repository for table in tables for row in table.rows.values()}
+    assert {f"mistralai/{name}" for name in PUBLISHED.split()} <= known
+
+
+def test_general_models_are_for_general_use():
+    general = {"mistral-small-3.2-24b", "mistral-medium-3.5-128b", "mistral-small-4-119b", "ministral-3-8b"}
+    assert {CATALOG.models[model_id].purpose for model_id in general} == {"general"}

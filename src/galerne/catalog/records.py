@@ -165,6 +165,27 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ListedModel:
+    """An open-weight model that is known by name only: without a sourced architecture nothing is predicted.
+
+    Attributes:
+        why: what is missing.
+    """
+
+    id: str
+    name: str
+    repository: str
+    released: str
+    licence: str
+    commercial_use: bool
+    n_parameters: float
+    purpose: str
+    why: str
+    sources: Mapping[str, str]
+    spread: Mapping[str, Spread] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WeightFormat:
     """How weights are stored.
 

@@ -20,6 +20,7 @@ from galerne.catalog.records import (
     CoolingPlant,
     Fact,
     HostSpec,
+    ListedModel,
     ModelFileSpec,
     ModelSpec,
     Offer,
@@ -82,6 +83,11 @@ class Catalog:
     def models(self) -> Table[ModelSpec]:
         """Open-weight models."""
         return self._table("model", ModelSpec, "models.toml")
+
+    @functools.cached_property
+    def listed_models(self) -> Table[ListedModel]:
+        """Open-weight models of which nothing can be predicted, and why."""
+        return self._table("listed model", ListedModel, "listed_models.csv")
 
     @functools.cached_property
     def reference_models(self) -> Table[ModelSpec]:

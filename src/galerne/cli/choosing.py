@@ -97,6 +97,8 @@ def _known_files(catalog: Catalog, name: str) -> tuple[str, Sequence[ModelFileSp
         newest = [known for known, names in cloud_aliases(kin).items() if wanted in names]
         if newest:
             return _known_files(catalog, newest[0])
+    if wanted in catalog.listed_models.rows:
+        return wanted, []
     every_name = [*catalog.models.rows, *catalog.files.rows]
     near = difflib.get_close_matches(wanted, every_name, n=1, cutoff=0.5)
     raise UnknownId(kind="model", id=name, nearest=near[0] if near else None)

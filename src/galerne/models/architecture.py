@@ -132,8 +132,10 @@ class _Numbers:
     def layered(self, key: str, *, default: int = 0) -> int:
         """A number that may be given layer by layer; then the largest."""
         value = self._header.metadata.get(f"{self._prefix}.{key}")
-        if isinstance(value, tuple) and value and max(value) >= 1:
-            return int(max(value))
+        if isinstance(value, tuple) and value and all(type(number) is int for number in value):
+            most = int(max(value))
+            if most >= 1:
+                return most
         return self.required(key) if value is not None or not default else default
 
 

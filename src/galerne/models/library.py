@@ -74,11 +74,15 @@ class Library:
 
         Raises:
             UnknownModel: names the nearest.
+            InvalidModelFile: it is here, and is not usable.
         """
         by_name = {name.lower(): file for file in reversed(self.files) for name in file.aliases}
         by_name |= {file.model_id.lower(): file for file in reversed(self.files)}
         if model_id.lower() in by_name:
             return by_name[model_id.lower()]
+        for problem in self.problems:
+            if Path(problem.path).stem.lower() == model_id.lower():
+                raise problem
         by_id = [file.model_id for file in self.files]
         nearest = difflib.get_close_matches(model_id, by_id, n=1, cutoff=0.4)
         raise UnknownModel(model=model_id, nearest=nearest[0] if nearest else None)

@@ -22,7 +22,7 @@ from galerne.site.reading import read_scenario
 from galerne.site.scenario import Scenario
 from galerne.site.schema import scenario_schema
 from galerne.site.series import Hourly, read_hourly
-from galerne.site.summary import SummaryLine, summarise_plan
+from galerne.site.summary import SummaryLine, plan_notices, summarise_plan
 from galerne.site.tornado import name_input
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "metered_from_ledger",
     "metered_from_plan",
     "name_input",
+    "plan_notices",
     "plan_site",
     "plan_to_json",
     "profile_place",

@@ -19,6 +19,7 @@ from galerne.catalog import Catalog, HostSpec, Machine, ModelSpec, SystemSpec, W
 from galerne.errors import Infeasible
 from galerne.perf import BatchShape, ServingPlan, device_memory_bytes, predict_step, serving_plan
 from galerne.site.scenario import Objective, Workload
+from galerne.site.tails import DEFAULT_RATIO, in_service, queue_wait_s
 from galerne.units import Numeric
 
 _MOST_TENSOR = 8  # beyond, the sums of a layer cost more than they save
@@ -52,15 +53,30 @@ class Steps:
         cached_ratio: share of the time that prompts take for what they find in the cache.
         accelerator_w: power of the replica's accelerators.
         output_tokens_per_s: of the whole batch.
+        tail_token_interval_s: time between tokens at the percentile; ``tail_first_token_s`` likewise with its
+            queue.
     """
 
     n_sequences: Floats
     token_interval_s: Floats
     first_token_s: Floats
+    tail_token_interval_s: Floats
+    tail_first_token_s: Floats
     prefill_ratio: Floats
     cached_ratio: Floats
     accelerator_w: Floats
     output_tokens_per_s: Floats
+
+    def judged(self, objective: Objective) -> tuple[Floats, Floats]:
+        """Times between tokens and to the first one, as the objective means them."""
+        if objective.percentile_ratio is None:
+            return self.token_interval_s, self.first_token_s
+        return self.tail_token_interval_s, self.tail_first_token_s
+
+    def meeting(self, objective: Objective) -> npt.NDArray[np.bool_]:
+        """Which batches keep the objective."""
+        interval_s, first_s = self.judged(objective)
+        return np.asarray((interval_s <= objective.token_interval_s) & (first_s <= objective.first_token_s))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +94,8 @@ class CapacityPlan:
         load_levels_ratio: rising loads of the system, over full load, at which its power is known.
         load_levels_w: power of the accelerators of the system at those loads.
         error_ratio: typical relative error of the times.
+        tail_ratio: the percentile of the two times that follow.
+        tail_token_interval_s: at full load; ``tail_first_token_s`` likewise.
     """
 
     plan: ServingPlan
@@ -94,6 +112,9 @@ class CapacityPlan:
     load_levels_ratio: Floats
     load_levels_w: Floats
     error_ratio: float
+    tail_ratio: float
+    tail_token_interval_s: float
+    tail_first_token_s: float
 
     def accelerators_w(self, load_ratio: Numeric) -> Floats:
         """Power of the accelerators of a system at a load."""
@@ -140,8 +161,14 @@ def plan_capacity(
             available=_usable_bytes(roomiest, limits=limits) * roomiest.n_devices,
             unit="bytes",
         )
+    tail_ratio = objective.percentile_ratio or DEFAULT_RATIO
     tried = [
-        (plan, steady_steps(plan, batch_sizes(most), workload=workload, limits=limits))
+        (
+            plan,
+            steady_steps(
+                plan, batch_sizes(most), workload=workload, limits=limits, tail_ratio=tail_ratio, most=most
+            ),
+        )
         for plan, most in fitting
     ]
     require_reachable([steps for _, steps in tried], objective)
@@ -151,39 +178,68 @@ def plan_capacity(
     )
     tokens_per_s, plan, steps, index = best
     if not tokens_per_s:
-        in_time = [s.first_token_s[s.token_interval_s <= objective.token_interval_s] for _, s in tried]
+        judged = [s.judged(objective) for _, s in tried]
+        in_time = [first_s[interval_s <= objective.token_interval_s] for interval_s, first_s in judged]
         raise Infeasible(
-            binding_constraint="time to first token at the wanted time per output token",
+            binding_constraint=at_percentile(
+                "time to first token at the wanted time per output token", objective
+            ),
             needed=float(min(waits.min() for waits in in_time if waits.size)),
             available=objective.first_token_s,
             unit="s",
         )
-    return _capacity(plan, steps, index, system=system, workload=workload)
+    return _capacity(plan, steps, index, system=system, workload=workload, tail_ratio=tail_ratio)
 
 
 def steady_steps(
-    plan: ServingPlan, n_sequences: Floats, *, workload: Workload, limits: EngineLimits
+    plan: ServingPlan,
+    n_sequences: Floats,
+    *,
+    workload: Workload,
+    limits: EngineLimits,
+    tail_ratio: float = DEFAULT_RATIO,
+    most: float = np.inf,
 ) -> Steps:
     """Steady continuous batching of one replica, at several batch sizes.
 
         t = t_decode(B) + B / O · t_prompt,  TTFT = t / 2 + ⌈fresh / chunk⌉ · t_decode + t_prompt
 
-    ``t_prompt`` is what one more prompt adds to a step that reads the weights anyway.
+    ``t_prompt`` is what one more prompt adds to a step that reads the weights anyway. At a percentile more
+    answers are in service, prompts queue for the tokens of the steps, and who finds no place waits for one.
 
-    Valid for: chunked prefill mixed with decoding; arrivals spread evenly (queues belong to the simulator).
-    Sources: vllm-engine-defaults
+    Args:
+        plan: of the replica.
+        n_sequences: mean numbers of sequences in service.
+        workload: shape of a request.
+        limits: what the engine allows itself.
+        tail_ratio: the percentile.
+        most: sequences that the replica can hold.
+
+    Valid for: chunked prefill mixed with decoding; the means for arrivals spread evenly, the percentiles for
+        random ones.
+    Sources: vllm-engine-defaults, erlang-1917
     """
     prompt_tokens, output_tokens = workload.prompt_tokens, workload.output_tokens
     cached_tokens = prompt_tokens * workload.cached_ratio
-    decode = predict_step(
-        plan, BatchShape(n_sequences=n_sequences, context_tokens=prompt_tokens + output_tokens / 2.0)
-    )
+    context_tokens = prompt_tokens + output_tokens / 2.0
+    decode = predict_step(plan, BatchShape(n_sequences=n_sequences, context_tokens=context_tokens))
     prompt_s, prompt_j = _one_more_prompt(plan, prompt_tokens, cached_tokens)
     fresh_s, _ = _one_more_prompt(plan, prompt_tokens - cached_tokens, 0.0)
     cached_s = max(0.0, prompt_s - fresh_s)  # what attention to the cached part adds
     prompts_per_step = n_sequences / output_tokens
     step_s = decode.duration_s + prompts_per_step * prompt_s
-    n_chunks = np.ceil((prompt_tokens - cached_tokens) / limits.chunk_tokens)
+    fresh_tokens = prompt_tokens - cached_tokens
+    n_chunks = np.ceil(fresh_tokens / limits.chunk_tokens)
+    n_tail = in_service(n_sequences, percentile_ratio=tail_ratio)
+    n_served = np.minimum(n_tail, most)
+    tail_decode_s = np.asarray(
+        predict_step(plan, BatchShape(n_sequences=n_served, context_tokens=context_tokens)).duration_s
+    )
+    tail_step_s = tail_decode_s + n_served / output_tokens * prompt_s
+    turn_s = tail_decode_s * fresh_tokens / (limits.chunk_tokens * plan.data_parallel) + prompt_s
+    asked_per_s = prompts_per_step / step_s
+    wait_s = queue_wait_s(asked_per_s * turn_s, turn_s, percentile_ratio=tail_ratio)
+    wait_s = wait_s + (n_tail - n_served) / asked_per_s
     return Steps(
         n_sequences=n_sequences,
         token_interval_s=np.asarray(step_s),
@@ -192,6 +248,10 @@ def steady_steps(
         cached_ratio=np.asarray(prompts_per_step * cached_s / step_s),
         accelerator_w=np.asarray((decode.accelerator_j + prompts_per_step * prompt_j) / step_s),
         output_tokens_per_s=np.asarray(n_sequences / step_s),
+        tail_token_interval_s=tail_step_s,
+        tail_first_token_s=np.asarray(
+            tail_ratio * tail_step_s + n_chunks * tail_decode_s + prompt_s + wait_s
+        ),
     )
 
 
@@ -309,20 +369,31 @@ def require_reachable(tried: list[Steps], objective: Objective) -> None:
     Raises:
         Infeasible: names the time that binds, and the shortest there is.
     """
+    judged = [steps.judged(objective) for steps in tried]
     for name, wanted_s, fastest_s in (
-        ("time per output token", objective.token_interval_s, min(s.token_interval_s.min() for s in tried)),
-        ("time to first token", objective.first_token_s, min(s.first_token_s.min() for s in tried)),
+        ("time per output token", objective.token_interval_s, min(times[0].min() for times in judged)),
+        ("time to first token", objective.first_token_s, min(times[1].min() for times in judged)),
     ):
         if fastest_s > wanted_s:
-            raise Infeasible(binding_constraint=name, needed=float(fastest_s), available=wanted_s, unit="s")
+            raise Infeasible(
+                binding_constraint=at_percentile(name, objective),
+                needed=float(fastest_s),
+                available=wanted_s,
+                unit="s",
+            )
+
+
+def at_percentile(name: str, objective: Objective) -> str:
+    """A time's name, with the percentile at which the objective means it."""
+    if objective.percentile_ratio is None:
+        return name
+    return f"{100.0 * objective.percentile_ratio:g}th percentile of {name}"
 
 
 def _at_objective(
     plan: ServingPlan, steps: Steps, *, system: SystemSpec, objective: Objective
 ) -> tuple[float, ServingPlan, Steps, int]:
-    good = (steps.token_interval_s <= objective.token_interval_s) & (
-        steps.first_token_s <= objective.first_token_s
-    )
+    good = steps.meeting(objective)
     n_replicas = system.n_accelerators // plan.n_devices
     tokens_per_s = np.where(good, steps.output_tokens_per_s * n_replicas, 0.0)
     index = int(np.argmax(tokens_per_s))
@@ -330,7 +401,13 @@ def _at_objective(
 
 
 def _capacity(
-    plan: ServingPlan, steps: Steps, index: int, *, system: SystemSpec, workload: Workload
+    plan: ServingPlan,
+    steps: Steps,
+    index: int,
+    *,
+    system: SystemSpec,
+    workload: Workload,
+    tail_ratio: float,
 ) -> CapacityPlan:
     n_replicas = system.n_accelerators // plan.n_devices
     output_tokens_per_s = float(steps.output_tokens_per_s[index]) * n_replicas
@@ -356,4 +433,7 @@ def _capacity(
         ),
         load_levels_w=np.concatenate(([idle_w], steps.accelerator_w[levels] * n_replicas + spare_w)),
         error_ratio=plan.calibration.error_ratio,
+        tail_ratio=tail_ratio,
+        tail_token_interval_s=float(steps.tail_token_interval_s[index]),
+        tail_first_token_s=float(steps.tail_first_token_s[index]),
     )

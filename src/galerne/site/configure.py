@@ -19,6 +19,7 @@ from galerne.errors import Infeasible
 from galerne.perf import ServingPlan
 from galerne.site.capacity import (
     Steps,
+    at_percentile,
     batch_sizes,
     most_sequences,
     replica_layouts,
@@ -29,6 +30,7 @@ from galerne.site.capacity import (
 from galerne.site.cost import MILLION, capital_recovery_ratio
 from galerne.site.parts import Parts, engine_limits, find_parts
 from galerne.site.scenario import Scenario
+from galerne.site.tails import DEFAULT_RATIO
 from galerne.site.worlds import best_world, flat
 from galerne.units import KWH_J, YEAR_S
 
@@ -48,7 +50,9 @@ class Configuration:
         output_tokens_per_s: of all replicas together.
         output_eur: euros of systems and electricity per million written tokens, prompts included.
         j_per_token: IT joules per written token, prompts included.
-        meets_objective: whether both times of the objective are kept.
+        tail_token_interval_s: at the objective's percentile, the 95th without one; ``tail_first_token_s``
+            likewise.
+        meets_objective: whether both times of the objective are kept, at its percentile where it has one.
     """
 
     tensor_parallel: int
@@ -59,6 +63,8 @@ class Configuration:
     output_tokens_per_s: float
     token_interval_s: float
     first_token_s: float
+    tail_token_interval_s: float
+    tail_first_token_s: float
     output_eur: float
     j_per_token: float
     meets_objective: bool
@@ -119,7 +125,15 @@ def search_configurations(
     for plan in layouts:
         most = most_sequences(plan, workload=workload, limits=limits)
         if most >= 1:
-            tried.append((plan, steady_steps(plan, batch_sizes(most), workload=workload, limits=limits)))
+            steps = steady_steps(
+                plan,
+                batch_sizes(most),
+                workload=workload,
+                limits=limits,
+                tail_ratio=objective.percentile_ratio or DEFAULT_RATIO,
+                most=most,
+            )
+            tried.append((plan, steps))
     if not tried:
         smallest = parts.capacity.n_devices
         raise Infeasible(
@@ -134,10 +148,13 @@ def search_configurations(
     ]
     good = [point for point in points if point.meets_objective]
     if not good:
-        in_time = [p for p in points if p.token_interval_s <= objective.token_interval_s]
+        judged = [steps.judged(objective) for _, steps in tried]
+        in_time = [first_s[interval_s <= objective.token_interval_s] for interval_s, first_s in judged]
         raise Infeasible(
-            binding_constraint="time to first token at the wanted time per output token",
-            needed=min(point.first_token_s for point in in_time),
+            binding_constraint=at_percentile(
+                "time to first token at the wanted time per output token", objective
+            ),
+            needed=float(min(waits.min() for waits in in_time if waits.size)),
             available=objective.first_token_s,
             unit="s",
         )
@@ -171,9 +188,7 @@ def _points(
         np.mean(flat(parts.electricity.price_eur_per_kwh(best_world())))
     )
     eur = yearly_eur / (tokens_per_s * YEAR_S) * MILLION
-    good = (steps.token_interval_s <= objective.token_interval_s) & (
-        steps.first_token_s <= objective.first_token_s
-    )
+    good = steps.meeting(objective)
     return [
         Configuration(
             tensor_parallel=plan.tensor_parallel,
@@ -184,6 +199,8 @@ def _points(
             output_tokens_per_s=float(tokens_per_s[i]),
             token_interval_s=float(steps.token_interval_s[i]),
             first_token_s=float(steps.first_token_s[i]),
+            tail_token_interval_s=float(steps.tail_token_interval_s[i]),
+            tail_first_token_s=float(steps.tail_first_token_s[i]),
             output_eur=float(eur[i]),
             j_per_token=float(it_w[i] / tokens_per_s[i]),
             meets_objective=bool(good[i]),

@@ -309,6 +309,8 @@ def _serve_numbers(parts: Parts, sizing: Sizing, tokens: TokenShare, slowness: N
         "n_sequences": capacity.n_sequences,
         "first_token_s": capacity.first_token_s * slowness,
         "token_interval_s": capacity.token_interval_s * slowness,
+        "tail_first_token_s": capacity.tail_first_token_s * slowness,
+        "tail_token_interval_s": capacity.tail_token_interval_s * slowness,
         "accelerator_output_tokens_per_s": tokens_per_s / parts.system.n_accelerators,
         "peak_output_tokens_per_s": tokens_per_s * sizing.n_systems,
         "load_ratio": sizing.load_ratio,

@@ -39,6 +39,14 @@ def plan_to_json(plan: SitePlan) -> dict[str, Any]:
             "power_stages": [stage.id for stage in plan.power_stages],
             "g_per_kwh": plan.zone.g_per_kwh,
         },
+        "objective": {
+            "percentile_ratio": scenario.objective.percentile_ratio,
+            "tail_ratio": plan.capacity.tail_ratio,
+            "tail_token_interval_s": plan.capacity.tail_token_interval_s,
+            "tail_first_token_s": plan.capacity.tail_first_token_s,
+            "keeps_tail": plan.capacity.tail_token_interval_s <= scenario.objective.token_interval_s
+            and plan.capacity.tail_first_token_s <= scenario.objective.first_token_s,
+        },
         "figures": [
             {"section": FIGURES[name].section, **_fields(figure)} for name, figure in plan.figures.items()
         ],

@@ -87,6 +87,12 @@ FIGURES: Mapping[str, FigureKind] = {
     "token_interval_s": FigureKind(
         section="serve", unit="s", method="modelled", rests_on=("perf", "engine", "scenario")
     ),
+    "tail_first_token_s": FigureKind(
+        section="serve", unit="s", method="modelled", rests_on=("perf", "engine", "scenario")
+    ),
+    "tail_token_interval_s": FigureKind(
+        section="serve", unit="s", method="modelled", rests_on=("perf", "engine", "scenario")
+    ),
     "accelerator_output_tokens_per_s": FigureKind(
         section="serve", unit="tok/s", method="modelled", rests_on=("perf", "engine", "scenario")
     ),

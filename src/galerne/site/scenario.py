@@ -154,10 +154,15 @@ class Contract:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Objective:
-    """What a user must get, on the mean: first token, and time between tokens."""
+    """What a user must get: first token, and time between tokens.
+
+    Attributes:
+        percentile_ratio: share of the answers for which both must hold, such as 0.95; else on the mean.
+    """
 
     first_token_s: Annotated[float, Limits(1e-3, 3600.0)]
     token_interval_s: Annotated[float, Limits(1e-4, 10.0)]
+    percentile_ratio: Annotated[float | None, Limits(0.5, 0.999)] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

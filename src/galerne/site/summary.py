@@ -29,6 +29,23 @@ class SummaryLine:
     published: str
 
 
+def plan_notices(plan: SitePlan, *, language: Language) -> tuple[str, ...]:
+    """What a reader must know before the figures: an objective that its percentile does not keep."""
+    wording, objective, capacity = wording_in(language), plan.scenario.objective, plan.capacity
+    return tuple(
+        wording.phrases[f"tail_exceeds_{name}"].format(
+            percentile=f"{100.0 * capacity.tail_ratio:g}",
+            ours=wording.quantity(ours_s, "s"),
+            wanted=wording.quantity(wanted_s, "s"),
+        )
+        for name, ours_s, wanted_s in (
+            ("token_interval_s", capacity.tail_token_interval_s, objective.token_interval_s),
+            ("first_token_s", capacity.tail_first_token_s, objective.first_token_s),
+        )
+        if ours_s > wanted_s
+    )
+
+
 def summarise_plan(plan: SitePlan, *, language: Language) -> tuple[SummaryLine, ...]:
     """Every figure of a plan in the order of the report."""
     wording = wording_in(language)

@@ -28,6 +28,7 @@ from galerne.site import (
     SitePlan,
     compare_sites,
     comparison_to_json,
+    plan_notices,
     plan_site,
     plan_to_json,
     profile_place,
@@ -184,6 +185,8 @@ def _print(site_plan: SitePlan, console: Console, language: Language) -> None:
         for line in lines:
             table.add_row(f"  {line.name}", line.value, line.span, line.method, line.published)
     console.print(table)
+    for notice in plan_notices(site_plan, language=language):
+        console.print(notice, style="yellow", markup=False)
     console.print(swing_table(site_plan, language=language))
     keys = ", ".join(site_plan.sources)
     console.print(words["site_sources"].format(keys=keys), style="dim", markup=False)
