@@ -264,6 +264,7 @@ CHAIN = ChainView(
         model_id="galerne-mini",
         n_active=1,
         n_slots=4,
+        n_waiting=0,
         tokens_per_s=120.0,
         expected_tokens_per_s=150.0,
         history_tokens_per_s=(0.0, 120.0),

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from galerne.api import create_app, hash_key
 from galerne.api.keys import MOST_REMEMBERED, Doorkeeper, scope_of
+from galerne.api.metrics import Metrics
 from galerne.chat.web.guard import KeyDesk
 from galerne.clock import ManualClock
 from galerne.errors import QuotaExhausted, StoreUnreachable, Unauthorized
@@ -21,7 +22,13 @@ from tests.contract.ledgers import make_answer, make_settlement
 from tests.ledger.bench import FACTORS
 
 DAY_S = 86400.0
-SAMPLES = {"model_id": "galerne-mini", "receipt_id": "", "path": "nothing", "response_id": "resp_1"}
+SAMPLES = {
+    "model_id": "galerne-mini",
+    "receipt_id": "",
+    "path": "nothing",
+    "response_id": "resp_1",
+    "place_id": "essonne",
+}
 
 
 class Server:
@@ -51,7 +58,15 @@ class Server:
         self.receipt_id = answer.answer_id
         self.gateway = FakeGateway()
         self.app = create_app(
-            services(self.gateway, ledger=self.ledger, keys=keys, clock=self.clock, fit=list, **changes)
+            services(
+                self.gateway,
+                ledger=self.ledger,
+                keys=keys,
+                clock=self.clock,
+                fit=list,
+                metrics=Metrics(),
+                **changes,
+            )
         )
         self.client = TestClient(self.app, base_url=BASE_URL, raise_server_exceptions=False)
 

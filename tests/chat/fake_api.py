@@ -246,6 +246,7 @@ def a_chain(api: FakeApi) -> dict[str, Any]:
             "model_id": "galerne-mini",
             "n_active": api.n_active,
             "n_slots": 4,
+            "n_waiting": 0,
             "tokens_per_s": 120.0 if busy else 0.0,
             "expected_tokens_per_s": 150.0,
             "history_tokens_per_s": [0.0, 0.0, 120.0 if busy else 0.0],

@@ -38,6 +38,24 @@ def test_ps_finds_it(daemon, here):
     assert daemon.address in here("ps", at=daemon.home).output
 
 
+def test_top_shows_a_frame_in_a_pipe_and_a_reading_to_a_program(daemon, here, home):
+    document = here("top", "--json", at=daemon.home).document()
+    assert document["running"]
+    assert document["n_slots"] >= 1
+    assert sum(document["accounts_j"].values()) == pytest.approx(2 * document["accounts_j"]["meter"])
+    frame = here("top", at=daemon.home).output
+    assert "galerne-mini" in frame
+    assert "other programs" in frame
+    assert here("top", "--json", at=home).document() == {"running": False}
+
+
+def test_prometheus_is_served(daemon):
+    shown = httpx.get(f"{daemon.address}/metrics").text
+    ask(daemon.address, model="galerne-mini", max_tokens=4)
+    assert 'galerne_energy_joules_total{account="foreign"}' in shown
+    assert 'galerne_answers_total{finish_reason="length"' in httpx.get(f"{daemon.address}/metrics").text
+
+
 def test_a_second_one_on_the_same_folder_is_refused_naming_the_first(daemon, here):
     refused = here("serve", "--port", "0", at=daemon.home)
     assert refused.exit_code == 4

@@ -18,6 +18,7 @@ from galerne.api.routes.accounts import account_routes
 from galerne.api.routes.chat import chat_routes
 from galerne.api.routes.engines import engine_routes
 from galerne.api.routes.galerne import galerne_routes
+from galerne.api.routes.metrics import metrics_routes
 from galerne.api.routes.models import health_routes, model_routes
 from galerne.api.routes.responses import response_routes
 from galerne.api.routes.site import site_routes
@@ -63,6 +64,7 @@ def create_app(services: Services) -> FastAPI:
             galerne_routes,
             engine_routes,
             site_routes,
+            metrics_routes,
             health_routes,
         )
     ]

@@ -70,7 +70,7 @@ def scope_of(method: str, path: str) -> Scope | None:
 
     What only shows is reading, what does something is inference, and administration is apart.
     """
-    if path == "/v1/admin" or path.startswith("/v1/admin/"):
+    if path in ("/v1/admin", "/metrics") or path.startswith("/v1/admin/"):
         return Scope.ADMIN
     if method not in _READING:
         return Scope.INFERENCE

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from galerne.api.keys import KeyBook
+from galerne.api.metrics import Metrics
 from galerne.catalog import Catalog
 from galerne.clock import Clock, SystemClock
 from galerne.fleet import (
@@ -184,6 +185,7 @@ class Services:
         allowed_hosts: names this server may be called by, besides any literal address; a page that
             rebinds its own name to our address is refused.
         fit: what fits on this machine.
+        metrics: what Prometheus reads.
         site: the planner of data centres.
         prices: what a million tokens of each served model costs.
         new_id: where identifiers come from.
@@ -203,6 +205,7 @@ class Services:
     key_required: bool = False
     allowed_hosts: tuple[str, ...] = ("localhost",)
     fit: Callable[[], Sequence[Fit]] | None = None
+    metrics: Metrics | None = None
     site: SitePlanner | None = None
     prices: Callable[[], Sequence[ModelPrice]] | None = None
     new_id: Callable[[], str] = random_id

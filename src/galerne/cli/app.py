@@ -168,6 +168,17 @@ def price(json_output: Json = False) -> None:
     go(as_json=json_output)
 
 
+@app.command()
+def top(
+    interval: Annotated[float, typer.Option(help="Seconds between two frames.", min=0.2)] = 1.0,
+    json_output: Json = False,
+) -> None:
+    """What the daemon draws and does, live: watts, tokens per second, queue, accounts; once in a pipe."""
+    from galerne.cli.commands.top import top as go
+
+    go(interval_s=interval, as_json=json_output)
+
+
 @app.command(name="list")
 def list_models(json_output: Json = False) -> None:
     """The models on this machine."""

@@ -95,6 +95,7 @@ class EngineView:
     model_id: str
     n_active: int
     n_slots: int
+    n_waiting: int
     tokens_per_s: float
     expected_tokens_per_s: float
     history_tokens_per_s: tuple[float, ...]
@@ -277,6 +278,7 @@ class ChainObserver:
             model_id=node.model_id,
             n_active=status.n_active,
             n_slots=status.n_slots,
+            n_waiting=status.n_waiting,
             tokens_per_s=history_tokens_per_s[-1] if history_tokens_per_s else 0.0,
             expected_tokens_per_s=1.0 / float(alone.duration_s),
             history_tokens_per_s=history_tokens_per_s,

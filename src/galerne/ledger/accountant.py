@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 
 from galerne.clock import Clock
 from galerne.ledger.events import Events
@@ -82,6 +83,7 @@ class Accountant:
         self._windows = OpenWindows(now_s=self._metering.opened_s)
         self._totals = Accounts()
         self._unwritten: list[SettledWindow] = []
+        self._watchers: list[Callable[[Receipt], None]] = []
         self._shown_uj, self._shown_s = 0, 0.0
         self._recent_w: deque[float] = deque(maxlen=N_RECENT)
 
@@ -185,7 +187,14 @@ class Accountant:
                 factors=self._priced(flight.model_id),
             )
             events = Events(answers=[answer], settlements=[settlement])
-            return self._writer.submit(events, receipt_of(answer, settlement))
+            promise = self._writer.submit(events, receipt_of(answer, settlement))
+        for watch in self._watchers:
+            promise.add_done_callback(partial(_tell, watch))
+        return promise
+
+    def tell(self, watch: Callable[[Receipt], None]) -> None:
+        """Tell of every answer that ends from now on, once it is durable; from the ledger's own thread."""
+        self._watchers.append(watch)
 
     def _priced(self, model_id: str) -> Factors:
         factors, price = self._factors(), self._prices(model_id)
@@ -263,6 +272,11 @@ class Accountant:
 
     def _unwritten_s(self) -> float:
         return sum(window.energy.duration_s for window in self._unwritten)
+
+
+def _tell(watch: Callable[[Receipt], None], promise: Future[Receipt]) -> None:
+    if promise.exception() is None:
+        watch(promise.result())
 
 
 def _entry_of(windows: list[SettledWindow], *, node_id: str, open_uj: int) -> AccountEntry:

@@ -63,6 +63,7 @@ class ChainEngine(BaseModel):
     model_id: str
     n_active: int
     n_slots: int
+    n_waiting: int = Field(description="Requests that wait for the engine.")
     tokens_per_s: float
     expected_tokens_per_s: float
     history_tokens_per_s: list[float]
