@@ -22,9 +22,8 @@ from galerne.chat.web import create_web
 from galerne.cli.electricity import open_electricity, packaged_electricity
 from galerne.cli.installed import installed
 from galerne.cli.metering import meter_parts
-        metrics = stack.enter_context(observe(accountant, gateway))
-        services = _make_services(foundation, stock, gateway, ledger, own_key=own_key)
-        app = create_app(replace(services, metrics=metrics))
+from galerne.cli.nodes import LocalShelf, Stock, simulated_stock
+from galerne.cli.observing import observe
 from galerne.cli.planner import Planner
 from galerne.cli.settings import Settings, is_loopback
 from galerne.clock import Clock
@@ -121,13 +120,9 @@ async def open_house(
         gateway = _make_gateway(foundation, stock, accountant, ledger, meter_method=meter.method)
         conversations = open_conversations(sqlite_url(settings.chat_path), clock=clock)
         stack.callback(conversations.close)
-<<<<<<< HEAD
-        app = create_app(_make_services(foundation, stock, gateway, ledger, own_key=own_key))
-=======
         metrics = stack.enter_context(observe(accountant, gateway))
-        services = _make_services(foundation, powered, gateway, ledger, own_key=own_key)
+        services = _make_services(foundation, stock, gateway, ledger, own_key=own_key)
         app = create_app(replace(services, metrics=metrics))
->>>>>>> 78e814d (Watching: galerne top, Prometheus metrics, OpenTelemetry where a collector is set)
         client = ApiClient(base_url, key=own_key)
         toolbox = _make_toolbox(foundation, client)
         web = create_web(client, store=conversations, keys=app.state.doorkeeper, toolbox=toolbox)
