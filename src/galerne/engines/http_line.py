@@ -8,10 +8,11 @@ Failures are those of ``httpx``, which asks everything that is not a stream.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json as json_text
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -73,6 +74,15 @@ class HttpLine:
         self._prefix = parts.path.rstrip("/")
         sent = {"Host": parts.netloc.rpartition("@")[2], "Content-Type": "application/json", **headers}
         self._fields = "".join(f"{name}: {value}\r\n" for name, value in sent.items() if value)
+        self._open: set[socket.socket] = set()
+        self._hung_up = False
+
+    def hang_up(self) -> None:
+        """Break off every answer in flight for good: whoever reads one is told that the connection failed."""
+        self._hung_up = True
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     @asynccontextmanager
     async def stream(self, method: str, url: str, *, json: Any) -> AsyncGenerator[_Reply, None]:
@@ -80,7 +90,10 @@ class HttpLine:
         body = json_text.dumps(json, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
         head = f"{method} {self._prefix}{url} HTTP/1.1\r\n{self._fields}Content-Length: {len(body)}\r\n\r\n"
         connection = await self._connect()
+        self._open.add(connection)
         try:
+            if self._hung_up:
+                raise httpx.ConnectError("this line has been hung up")
             try:
                 await asyncio.get_running_loop().sock_sendall(connection, head.encode() + body)
             except OSError as error:
@@ -89,6 +102,7 @@ class HttpLine:
             await reply.read_head()
             yield reply
         finally:
+            self._open.discard(connection)
             connection.close()
 
     async def _connect(self) -> socket.socket:
@@ -96,9 +110,8 @@ class HttpLine:
         problem: OSError | None = None
         try:
             async with asyncio.timeout(_CONNECT_S):
-                places = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                for family, kind, protocol, _, place in places:
-                    connection = socket.socket(family, kind, protocol)
+                for family, place in await self._places():
+                    connection = socket.socket(family, socket.SOCK_STREAM)
                     try:
                         connection.setblocking(False)
                         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -115,6 +128,16 @@ class HttpLine:
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
         raise httpx.ConnectError(str(problem)) from problem
+
+    async def _places(self) -> list[tuple[int, Any]]:
+        """Where the host may be found; a literal address needs no asking."""
+        try:
+            version = ipaddress.ip_address(self._host).version
+        except ValueError:
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            return [(family, place) for family, _, _, _, place in found]
+        return [(socket.AF_INET if version == 4 else socket.AF_INET6, (self._host, self._port))]
 
 
 class _Reply:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from galerne.clock import Clock, SystemClock
-from galerne.engines.http_line import line_to
+from galerne.engines.http_line import HttpLine, Line, line_to
 from galerne.engines.openai_body import LLAMA_CPP, Manners
 from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
 from galerne.engines.openai_stream import refusal, stream_answer
@@ -81,6 +81,7 @@ class RemoteEngine:
         self._server: _Server | None = None
         self._slots = Slots(settings.n_slots)
         self._client: httpx.AsyncClient | None = None
+        self._line: Line | None = None
         self._answering: set[asyncio.Future[None]] = set()
         self._busy_since_s: float | None = None
         self._busy_s = 0.0
@@ -97,6 +98,7 @@ class RemoteEngine:
                 # A redirect would carry the key to a place nobody named.
                 follow_redirects=False,
             )
+            self._line = line_to(self._client, str(self._client.base_url))
             try:
                 await self._await_ready()
             except BaseException:
@@ -107,6 +109,8 @@ class RemoteEngine:
         """End every answer in flight, and the connections."""
         self._state = EngineState.STOPPED
         client, self._client = self._client, None
+        if isinstance(self._line, HttpLine):
+            self._line.hang_up()
         for ended in self._answering:
             ended.cancel()
         if client is not None:
@@ -141,8 +145,9 @@ class RemoteEngine:
         arrived_s = self._clock.monotonic_s()
         async with self._asking() as (client, server):
             check_abilities(request, server.abilities)
+            line = self._line or client
             answer = stream_answer(
-                line_to(client, str(client.base_url)),
+                line,
                 replace(request, model_id=server.name),
                 engine=NAME,
                 clock=self._clock,
@@ -150,7 +155,8 @@ class RemoteEngine:
                 manners=server.manners,
             )
             async with contextlib.aclosing(answer):
-                async for event in _until_stopped(answer, self._answering):
+                ends_by_itself = isinstance(line, HttpLine)
+                async for event in answer if ends_by_itself else _until_stopped(answer, self._answering):
                     yield event
 
     async def embed(self, texts: Sequence[str]) -> Embedded:

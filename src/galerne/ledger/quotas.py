@@ -1,5 +1,7 @@
 """Limits in the database: held before an answer begins, charged with its receipt, never overspent.
 
+Whoever comes while a transaction holds for others shares the next one.
+
 All counters that a transaction touches are locked first, always in the same order, and then judged; so two
 programs that race for one budget take turns, on SQLite as on PostgreSQL.
 
@@ -10,12 +12,16 @@ delivered, and is not charged. The energy it used is in the meter's accounts, as
 from __future__ import annotations
 
 import functools
+import threading
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import IntegrityError
 
 from galerne.ledger.limits import Limit, Period, Standing, Unit, period_start, refusal
 from galerne.ledger.schema import COUNTERS, HOLDS, LIMITS
@@ -41,6 +47,8 @@ class Quotas:
         self._engine = engine
         self._limited: frozenset[str] = frozenset()
         self._limited_at: float | None = None
+        self._waiting: deque[_Hold] = deque()
+        self._turn = threading.Lock()
 
     def set_limit(self, limit: Limit) -> None:
         """Set a limit, or change its amount; what was used of it meanwhile stays."""
@@ -106,29 +114,51 @@ class Quotas:
         subjects = list(subjects)
         if not self.any_limited(subjects, at=at):
             return []
+        asked = _Hold(request_id=request_id, subjects=subjects, need=need, node_id=node_id, at=at)
+        self._waiting.append(asked)
+        with self._turn:
+            if asked.outcome is None:  # nobody has decided on it meanwhile
+                self._hold_waiting([self._waiting.popleft() for _ in range(len(self._waiting))])
+        if isinstance(asked.outcome, BaseException):
+            raise asked.outcome
+        return asked.outcome or []
+
+    def _hold_waiting(self, together: Sequence[_Hold]) -> None:
+        """Decide on these, in the order in which they came, in one transaction."""
+        try:
+            self._hold_together(together)
+        except IntegrityError as error:
+            if len(together) == 1:
+                together[0].outcome = error
+                return
+            for asked in together:  # one is at fault: the others are not refused for it
+                self._hold_waiting([asked])
+        except Exception as error:  # noqa: BLE001  # each is told, where it waits
+            for asked in together:
+                asked.outcome = error
+
+    def _hold_together(self, together: Sequence[_Hold]) -> None:
         with writing(self._engine, survives_power_loss=False) as connection:
-            limits = _limits(connection, subjects)
-            keys = [_counter_key(limit, at) for limit in limits]
-            counters = _locked_counters(connection, keys)
-            known = {limit.unit: _known(need[limit.unit], limit.unit) for limit in limits}
-            standings = [_standing(limit, key, counters) for limit, key in zip(limits, keys, strict=True)]
-            if refused := refusal(standings, known, at=at):
-                raise refused
-            _change_counters(connection, {key: (0, known[Unit(key[1])]) for key in keys})
-            held = [
-                {
-                    **dict(zip(_KEY, key, strict=True)),
-                    "request_id": request_id,
-                    "node_id": node_id,
-                    "held": known[Unit(key[1])],
-                    "charged": 0,
-                    "at": at,
-                }
-                for key in keys
-            ]
+            everybody = {subject for asked in together for subject in asked.subjects}
+            limits = _limits(connection, everybody)
+            keys = {
+                (limit, asked.at): _counter_key(limit, asked.at) for limit in limits for asked in together
+            }
+            counters = _locked_counters(connection, sorted(set(keys.values())))
+            changes: dict[CounterKey, tuple[int, int]] = {}
+            held: list[dict[str, Any]] = []
+            for asked in together:
+                mine = {limit: keys[limit, asked.at] for limit in limits if limit.subject in asked.subjects}
+                asked.decided = _decide(asked, mine, counters)
+                if isinstance(asked.decided, list):
+                    held += asked.rows(mine)
+                    for limit, key in mine.items():
+                        changes[key] = (0, changes.get(key, (0, 0))[1] + asked.amount(limit))
+            _change_counters(connection, changes)
             if held:
                 connection.execute(insert(HOLDS), held)
-        return [_held_too(standing, known[standing.limit.unit]) for standing in standings]
+        for asked in together:
+            asked.outcome = asked.decided
 
     def release(self, request_id: str) -> None:
         """Give back what a request holds that will not be answered."""
@@ -148,6 +178,58 @@ class Quotas:
 
     def _is_fresh(self, at: float) -> bool:
         return self._limited_at is not None and 0.0 <= at - self._limited_at < FRESH_S
+
+
+@dataclass(slots=True)
+class _Hold:
+    """One request that waits for its worst case to be held.
+
+    Attributes:
+        decided: the standings with it, or why not; ``outcome`` is the same once it is in the database.
+    """
+
+    request_id: str
+    subjects: Sequence[str]
+    need: Mapping[Unit, int | None]
+    node_id: str
+    at: float
+    decided: list[Standing] | BaseException | None = None
+    outcome: list[Standing] | BaseException | None = None
+
+    def amount(self, limit: Limit) -> int:
+        """What it may come to against this limit."""
+        return _known(self.need[limit.unit], limit.unit)
+
+    def rows(self, keys: Mapping[Limit, CounterKey]) -> list[dict[str, Any]]:
+        """What is kept until its receipt is written."""
+        return [
+            {
+                **dict(zip(_KEY, key, strict=True)),
+                "request_id": self.request_id,
+                "node_id": self.node_id,
+                "held": self.amount(limit),
+                "charged": 0,
+                "at": self.at,
+            }
+            for limit, key in keys.items()
+        ]
+
+
+def _decide(
+    asked: _Hold, keys: Mapping[Limit, CounterKey], counters: dict[CounterKey, tuple[int, int]]
+) -> list[Standing] | BaseException:
+    """The standings with this request, which is then counted; or why it cannot be let in."""
+    try:
+        known = {limit.unit: asked.amount(limit) for limit in keys}
+    except ValueError as error:
+        return error
+    standings = [_standing(limit, key, counters) for limit, key in keys.items()]
+    if refused := refusal(standings, known, at=asked.at):
+        return refused
+    for limit, key in keys.items():
+        spent, held = counters.get(key, (0, 0))
+        counters[key] = (spent, held + known[limit.unit])
+    return [_held_too(standing, known[standing.limit.unit]) for standing in standings]
 
 
 def charge_holds(
