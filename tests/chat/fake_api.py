@@ -83,6 +83,9 @@ class FakeApi:
     n_active: int = 0
     power_w: list[float] = field(default_factory=lambda: [4.0] * 20)
     gate: threading.Event = field(default_factory=threading.Event)
+    n_parameters: int | None = None
+    context_tokens: int = 8192
+    embeds: bool = False
 
     def app(self) -> Starlette:
         return Starlette(
@@ -93,6 +96,8 @@ class FakeApi:
                 Route("/v1/galerne/chain", self._chain),
                 Route("/v1/galerne/fit", lambda _: JSONResponse(FITS)),
                 Route("/v1/usage", self._usage),
+                Route("/v1/tokenize/count", self._count, methods=["POST"]),
+                Route("/v1/embeddings", self._embed, methods=["POST"]),
                 Route("/health", lambda _: JSONResponse({"status": "ok"})),
             ]
         )
@@ -103,8 +108,13 @@ class FakeApi:
             "object": "model",
             "name": "Galerne mini",
             "capabilities": {"function_calling": True},
+            "n_parameters": self.n_parameters,
+            "max_context_length": self.context_tokens,
         }
         rows = [mini, {"id": "ministral-3-3b"}]
+        if self.embeds:
+            able = {"completion_chat": False, "embedding": True}
+            rows.append({"id": "embedder", "capabilities": able})
         return JSONResponse({"object": "list", "data": rows})
 
     async def _complete(self, request: Request) -> Response:
@@ -164,6 +174,18 @@ class FakeApi:
         final = self.reads[receipt_id] > self.final_after
         later = {"status": "final", "revision": 2} if final else {}
         return JSONResponse(self.receipts[receipt_id] | later | {"sources": SOURCES})
+
+    async def _count(self, request: Request) -> Response:
+        body = await request.json()
+        words = sum(len(str(message["content"]).split()) for message in body["messages"])
+        return JSONResponse({"model": body["model"], "count": 2 * words})
+
+    async def _embed(self, request: Request) -> Response:
+        texts = (await request.json())["input"]
+        receipt = a_receipt(f"rcpt_e{len(self.receipts):02}")
+        self.receipts[receipt["id"]] = receipt
+        data = [{"embedding": [float("wind" in text), float(len(text))]} for text in texts]
+        return JSONResponse({"data": data, "usage": {"galerne": receipt}})
 
     async def _usage(self, _: Request) -> Response:
         row = {"group": "galerne-mini", "n_answers": 2, "prompt_tokens": 42, "completion_tokens": 128}

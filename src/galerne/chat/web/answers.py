@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from galerne.chat.blocks import BlockStream
 from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece, ToolCalled
@@ -122,7 +122,7 @@ class WritingAnswer:
 
     def _seal(self, *, event: int) -> None:
         for source in self._stream.sealed[len(self._sealed) - self._n_before :]:
-            html = render_block(source)
+            html = render_block(source, n_citations=len(self.message.citations))
             self._sealed.append(Piece(event=event, index=len(self._sealed), html=html, sealed=True))
 
     async def add(self, text: str) -> None:
@@ -199,9 +199,27 @@ class WritingAnswer:
 
     def _draw_tail(self) -> Piece:
         if self._drawn is None or self._drawn.event != self._event:
-            html = render_open_block(self._stream.tail)
+            html = render_open_block(self._stream.tail, n_citations=len(self.message.citations))
             self._drawn = Piece(event=self._event, index=len(self._sealed), html=html, sealed=False)
         return self._drawn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How an answer is to be written.
+
+    Attributes:
+        message: it, with what it stands on.
+        turns: what the model is asked.
+        text: the answer itself, where no model is asked.
+    """
+
+    message: ChatMessage
+    turns: Sequence[Mapping[str, Any]]
+    text: str | None = None
+
+
+Prepare: TypeAlias = Callable[[], Awaitable[Plan]]
 
 
 class AnswerDesk:
@@ -221,12 +239,12 @@ class AnswerDesk:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(
-        self, message: ChatMessage, turns: Sequence[Mapping[str, Any]], *, model: str | None, manner: Manner
+        self, message: ChatMessage, prepare: Prepare, *, model: str | None, manner: Manner
     ) -> None:
-        """Begin to write ``message``, which answers the last of ``turns`` or goes on with it."""
+        """Begin to write ``message``; ``prepare`` finds what to ask, and may take a while."""
         answer = WritingAnswer(message)
         self._answers[message.id] = answer
-        task = asyncio.create_task(self._write(answer, turns, model=model, manner=manner))
+        task = asyncio.create_task(self._write(answer, prepare, model=model, manner=manner))
         self._tasks[message.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(message.id, None))
         for old in [key for key in self._answers if key not in self._tasks][:-_KEPT_ANSWERS]:
@@ -260,14 +278,20 @@ class AnswerDesk:
     async def _write(
         self,
         answer: WritingAnswer,
-        turns: Sequence[Mapping[str, Any]],
+        prepare: Prepare,
         *,
         model: str | None,
         manner: Manner,
     ) -> None:
         status, problem_code = MessageStatus.FAILED, "internal_error"
         try:
-            reason = await self._answer(answer, turns, model=model, manner=manner)
+            plan = await prepare()
+            answer.message = plan.message
+            reason = "stop"
+            if plan.text is None:
+                reason = await self._answer(answer, plan.turns, model=model, manner=manner)
+            else:
+                await answer.add(plan.text)
             status, problem_code = MessageStatus.CUT if reason == "length" else MessageStatus.DONE, ""
         except asyncio.CancelledError:
             status, problem_code = MessageStatus.STOPPED, ""
@@ -279,9 +303,7 @@ class AnswerDesk:
             try:
                 await self._save(answer, status=status, problem_code=problem_code or None)
                 await asyncio.to_thread(self._close_uses, answer)
-                await asyncio.to_thread(
-                    keep_rendered, self._stores, answer.message.id, answer.text, answer.uses
-                )
+                await asyncio.to_thread(keep_rendered, self._stores, answer.message, answer.text, answer.uses)
             finally:
                 await answer.end(status)
 
@@ -422,7 +444,7 @@ class AnswerDesk:
 
 
 def keep_rendered(
-    stores: Stores, message_id: str, text: str, uses: Sequence[ToolUse] = ()
+    stores: Stores, message: ChatMessage, text: str, uses: Sequence[ToolUse] = ()
 ) -> tuple[str, ...]:
     """Draw an answer that changes no more, and keep what was drawn for the next page that shows it.
 
@@ -430,6 +452,6 @@ def keep_rendered(
     """
     blocks: tuple[str, ...] = ()
     for part in parts_of(text, uses):
-        blocks += render_page(part) if isinstance(part, str) else (card_mark(part),)
-    stores.of(message_id).save_rendered(message_id, blocks, by=renderer_version())
+        blocks += render_page(part, len(message.citations)) if isinstance(part, str) else (card_mark(part),)
+    stores.of(message.id).save_rendered(message.id, blocks, by=renderer_version())
     return blocks

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from galerne.chat.chain_view import view_chain
 from galerne.chat.client import ApiClient
+from galerne.chat.documents.desk import DocumentDesk
 from galerne.chat.fit_view import view_fits
 from galerne.chat.records import ThreadPage
 from galerne.chat.store import ConversationStore
@@ -23,7 +24,7 @@ from galerne.chat.temporary import Stores, is_temporary, open_temporary
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.web import asking, keeping, pages, planner
+from galerne.chat.web import asking, documents, keeping, pages, planner
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
@@ -38,11 +39,12 @@ from galerne.chat.web.guard import (
 )
 from galerne.chat.web.parts import Endpoint, Web
 from galerne.clock import SystemClock
-from galerne.errors import GalerneError, UnknownConversation
+from galerne.errors import GalerneError, UnknownConversation, UnknownDocument, UnknownProject
 from galerne.language import Language
 
 _YEAR_S = 31_536_000
 _TEMPORARY_S = 3_600.0
+_DRAFTS_S = 86_400.0
 _LOOK_EVERY_S = 30.0
 _OPEN_PATHS = ("/static/", "/ui/session", "/ui/language")
 
@@ -70,7 +72,8 @@ def create_web(
     stores = Stores(kept=store, temporary=open_temporary(clock=SystemClock()))
     tools = toolbox or Toolbox(own_tools(client, clock=SystemClock()))
     desk, door = AnswerDesk(client, stores, tools), KeyDesk(keys or OneKey(key))
-    web = Web(client=client, stores=stores, desk=desk, keys=door, toolbox=tools)
+    inbox = DocumentDesk(client)
+    web = Web(client=client, stores=stores, desk=desk, keys=door, toolbox=tools, documents=inbox)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -82,6 +85,7 @@ def create_web(
                 forgetting.cancel()
                 await asyncio.gather(forgetting, return_exceptions=True)
                 await web.desk.close()
+                await web.documents.close()
                 stores.temporary.close()
 
     def route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
@@ -121,6 +125,12 @@ def create_web(
             route("/ui/conversations/{conversation_id}/rename", keeping.rename, "POST"),
             route("/ui/conversations/{conversation_id}/pin", keeping.pin, "POST"),
             route("/ui/conversations/{conversation_id}/delete", keeping.delete_conversation, "POST"),
+            route("/ui/documents", documents.take, "POST"),
+            route("/ui/documents", documents.show_list),
+            route("/ui/documents/{document_id}/file", documents.download),
+            route("/ui/documents/{document_id}/remove", documents.remove, "POST"),
+            route("/ui/passages/{message_id}/{n}", documents.show_passage),
+            route("/passages/{message_id}/{n}", documents.show_passage),
             route("/ui/language", choose_language, "POST"),
             route("/ui/session", open_session, "POST"),
             Route("/static/{digest}/{name}", serve_asset),
@@ -134,6 +144,8 @@ async def _forget_temporary(stores: Stores) -> None:
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         await asyncio.to_thread(stores.temporary.erase_untouched, for_s=_TEMPORARY_S)
+        await asyncio.to_thread(stores.temporary.documents.remove_drafts, for_s=_TEMPORARY_S)
+        await asyncio.to_thread(stores.kept.documents.remove_drafts, for_s=_DRAFTS_S)
 
 
 async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:
@@ -143,7 +155,7 @@ async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:
         return pages.key_page(request, wrong=False)
     try:
         return await endpoint(web, request)
-    except UnknownConversation:
+    except (UnknownConversation, UnknownDocument, UnknownProject):
         return pages.problem_page(request, "not_found", status=404)
 
 

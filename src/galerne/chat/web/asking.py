@@ -9,11 +9,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
+from galerne.chat.documents.grounding import ground
 from galerne.chat.records import ChatMessage, Manner
 from galerne.chat.store import PAGE_MESSAGES
 from galerne.chat.tools.records import Decision
 from galerne.chat.turns import answer_turns
 from galerne.chat.web import pages
+from galerne.chat.web.answers import Plan
 from galerne.chat.web.guard import read_form
 from galerne.chat.web.parts import Web, wants_json
 from galerne.chat.web.stream import answer_events, answer_words
@@ -22,6 +24,7 @@ from galerne.errors import GalerneError
 _LONGEST_INSTRUCTIONS = 20_000
 _HOTTEST = 2.0
 _MOST_NEW_TOKENS = 131_072
+_MOST_DRAFTS = 50
 
 
 async def ask(web: Web, request: Request) -> Response:
@@ -41,7 +44,11 @@ async def ask(web: Web, request: Request) -> Response:
         after_id=form.get("after") or None,
         manner=read_manner(form),
     )
-    await _start(web, answer, model=form.get("model"))
+    drafts = form.get("documents", "").split()[:_MOST_DRAFTS]
+    if drafts:
+        home = {"conversation_id": asked.conversation_id, "message_id": asked.id}
+        await asyncio.to_thread(store.documents.attach, drafts, **home)
+    await _start(web, request, answer, model=form.get("model"))
     return await _reply(web, request, first=asked, answer=answer)
 
 
@@ -55,7 +62,7 @@ async def edit_question(web: Web, request: Request) -> Response:
     model = form.get("model") or None
     store = web.stores.of(message_id)
     asked, answer = await asyncio.to_thread(store.edit, message_id, question, model_id=model)
-    await _start(web, answer, model=model)
+    await _start(web, request, answer, model=model)
     return await _reply(web, request, first=asked, answer=answer)
 
 
@@ -64,7 +71,7 @@ async def regenerate(web: Web, request: Request) -> Response:
     message_id = request.path_params["message_id"]
     model = (await read_form(request) or {}).get("model") or None
     answer = await asyncio.to_thread(web.stores.of(message_id).regenerate, message_id, model_id=model)
-    await _start(web, answer, model=model)
+    await _start(web, request, answer, model=model)
     return await _reply(web, request, first=answer, answer=answer)
 
 
@@ -73,7 +80,7 @@ async def continue_answer(web: Web, request: Request) -> Response:
     message_id = request.path_params["message_id"]
     await read_form(request)
     answer = await asyncio.to_thread(web.stores.of(message_id).resume, message_id)
-    await _start(web, answer, model=answer.model_id)
+    await _start(web, request, answer, model=answer.model_id)
     return await _reply(web, request, first=answer, answer=answer)
 
 
@@ -165,11 +172,37 @@ def turns_of(path: Sequence[ChatMessage], manner: Manner, *, answer: ChatMessage
     return turns
 
 
-async def _start(web: Web, answer: ChatMessage, *, model: str | None) -> None:
+async def _start(web: Web, request: Request, answer: ChatMessage, *, model: str | None) -> None:
     store = web.stores.of(answer.id)
     path = await asyncio.to_thread(store.path, answer.id)
-    manner = (await asyncio.to_thread(store.conversation, answer.conversation_id)).manner
-    await web.desk.start(answer, turns_of(path, manner, answer=answer), model=model or None, manner=manner)
+    conversation = await asyncio.to_thread(store.conversation, answer.conversation_id)
+    manner = conversation.manner
+    turns = turns_of(path, manner, answer=answer)
+    language = pages.language_of(request)
+
+    async def prepare() -> Plan:
+        scope = await asyncio.to_thread(
+            store.documents.of, conversation_id=conversation.id, project_id=conversation.project_id
+        )
+        if not scope:
+            return Plan(message=answer, turns=turns)
+        grounded = await ground(
+            web.client,
+            store.documents,
+            scope,
+            turns,
+            model=model or None,
+            n_answer_tokens=manner.max_new_tokens,
+            kept=answer.citations,
+            language=language,
+        )
+        quoted = grounded.quotation is not None
+        message = await asyncio.to_thread(
+            store.save_grounds, answer.id, grounded.citations, quoted=quoted, receipts=grounded.receipts
+        )
+        return Plan(message=message, turns=grounded.turns, text=grounded.quotation)
+
+    await web.desk.start(answer, prepare, model=model or None, manner=manner)
 
 
 async def _reply(web: Web, request: Request, *, first: ChatMessage, answer: ChatMessage | None) -> Response:

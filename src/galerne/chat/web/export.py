@@ -80,7 +80,7 @@ def _html(conversation: Conversation, thread: Sequence[ChatMessage], *, bill: st
         if message.role == "user":
             said = f'<div class="said">{escape(message.content)}</div>'
         else:
-            said = "".join(render_page(message.content))
+            said = "".join(render_page(message.content, len(message.citations)))
         lines = "".join(f'<p class="faint">{escape(line)}</p>' for line in _receipt_lines(message, language))
         name = say["you" if message.role == "user" else "assistant"]
         turns.append(f'<article class="{message.role}"><h2>{name}</h2>{said}{lines}</article>\n')

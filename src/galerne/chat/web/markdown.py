@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
@@ -19,6 +20,7 @@ import nh3
 from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
@@ -29,6 +31,7 @@ from galerne.chat.blocks import markdown_parser, provisional, split_blocks
 
 _LONGEST_FORMULA = 2_000
 _LONGEST_HIGHLIGHT = 60_000
+_CITATION = re.compile(r"\[(\d{1,2}(?:\s?[,;]\s?\d{1,2}){0,9})\](?!\()")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -49,7 +52,7 @@ _MATH_ATTRIBUTES = _words(
     " separator stretchy symmetric voffset width"
 )
 _ATTRIBUTES: dict[str, set[str]] = {
-    "a": {"href", "target"},
+    "a": {"class", "href", "target"},
     "code": {"class"},
     "div": {"class", "tabindex"},
     "figure": {"class", "data-language"},
@@ -61,20 +64,31 @@ _ATTRIBUTES: dict[str, set[str]] = {
 }
 
 
-def render_block(source: str) -> str:
-    """One block of Markdown as sanitised HTML."""
-    return sanitise(_parser().render(source))
+def render_block(source: str, *, n_citations: int = 0) -> str:
+    """One block of Markdown as sanitised HTML.
+
+    Args:
+        source: the block.
+        n_citations: passages the answer was given: ``[1]`` up to this number leads to one.
+    """
+    return sanitise(_parser().render(source, {"n_citations": n_citations}))
 
 
-def render_open_block(source: str) -> str:
+def render_open_block(source: str, *, n_citations: int = 0) -> str:
     """The block still being written, its unfinished marks closed."""
-    return render_block(provisional(source))
+    return render_block(provisional(source), n_citations=n_citations)
 
 
 @functools.lru_cache(maxsize=1024)
-def render_page(text: str) -> tuple[str, ...]:
+def render_page(text: str, n_citations: int = 0) -> tuple[str, ...]:
     """A whole text, block by block: what a stream of it ends as."""
-    return tuple(render_block(block) for block in split_blocks(text))
+    return tuple(render_block(block, n_citations=n_citations) for block in split_blocks(text))
+
+
+def cited_numbers(text: str, n_citations: int) -> list[int]:
+    """Which passages an answer names, in order of number."""
+    found = {int(number) for match in _CITATION.finditer(text) for number in re.findall(r"\d+", match[1])}
+    return sorted(number for number in found if 1 <= number <= n_citations)
 
 
 @functools.cache
@@ -103,7 +117,9 @@ def sanitise(html: str) -> str:
 @functools.cache
 def _parser() -> MarkdownIt:
     parser = markdown_parser()
+    parser.inline.ruler.before("link", "citation", _citation)
     rules = {
+        "citation": _citation_link,
         "fence": _code,
         "code_block": _code,
         "math_inline": _formula,
@@ -123,8 +139,29 @@ def _parser() -> MarkdownIt:
     return parser
 
 
+def _citation(state: StateInline, silent: bool) -> bool:
+    match = _CITATION.match(state.src, state.pos)
+    if match is None:
+        return False
+    numbers = re.findall(r"\d+", match[1])
+    if not all(1 <= int(number) <= state.env.get("n_citations", 0) for number in numbers):
+        return False
+    if not silent:
+        for number in numbers:
+            state.push("citation", "a", 0).content = str(int(number))
+    state.pos = match.end()
+    return True
+
+
+def _citation_link(_: RendererHTML, tokens: Sequence[Token], idx: int, *__: Any) -> str:
+    number = tokens[idx].content
+    return f'<a class="citation" href="#passage-{number}">{number}</a>'
+
+
 def _code(_: RendererHTML, tokens: Sequence[Token], idx: int, *__: Any) -> str:
     token = tokens[idx]
+    if token.markup.startswith("~") and token.info.strip() == "quote":  # of a document: text, never marks
+        return f'<figure class="quote"><blockquote>{escape(token.content)}</blockquote></figure>\n'
     language = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
     return (
         f'<figure class="code" data-language="{escape(language)}"><pre><code>'

@@ -16,6 +16,9 @@ from starlette.responses import HTMLResponse
 from galerne.chat.bill import Bill
 from galerne.chat.bill_view import BillView, view_bill
 from galerne.chat.chain_view import ChainView
+from galerne.chat.documents.prompt import place_text
+from galerne.chat.documents.records import Document
+from galerne.chat.figures import quantity
 from galerne.chat.fit_view import FitRow
 from galerne.chat.receipt_view import view_receipt
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
@@ -26,13 +29,14 @@ from galerne.chat.turns import marked_use
 from galerne.chat.web.answers import keep_rendered
 from galerne.chat.web.assets import asset_path
 from galerne.chat.web.chain import SPARK_HEIGHT, SPARK_WIDTH, spark_path
-from galerne.chat.web.markdown import renderer_version
+from galerne.chat.web.markdown import cited_numbers, renderer_version
 from galerne.language import Language, phrases, preferred_language
 
 LANGUAGE_COOKIE = "galerne-language"
 THEME_COOKIE = "galerne-theme"
 
 _PACKAGE = "galerne.chat"
+_DOCUMENTS = "galerne.chat.documents"
 _SUGGESTIONS = ("suggest_1", "suggest_2", "suggest_3", "suggest_4")
 _RESUMABLE = {MessageStatus.CUT, MessageStatus.STOPPED, MessageStatus.FAILED}
 
@@ -140,6 +144,16 @@ def search_page(request: Request, hits: Sequence[SearchHit], *, query: str, whol
     return HTMLResponse(_render(request, "search.html" if whole else "hits.html", **facts))
 
 
+def passage_page(request: Request, *, whole: bool, **facts: Any) -> HTMLResponse:
+    """A passage that an answer stands on, as text: a page of its own, or the sheet alone."""
+    return HTMLResponse(_render(request, "passage_page.html" if whole else "passage.html", **facts))
+
+
+def document_facts(request: Request, document: Document) -> str:
+    """Size, passages and how they are found, in a few words."""
+    return _facts(document, language_of(request))
+
+
 def chain_page(request: Request, view: ChainView) -> HTMLResponse:
     """The chain on one screen."""
     return _page(
@@ -179,8 +193,18 @@ def advice_for(problem_code: str, language: Language) -> str:
 
 
 def _turns(page: ThreadPage, language: Language, stores: Stores) -> list[dict[str, Any]]:
+    attached: dict[str | None, list[tuple[Document, str]]] = {}
+    if page.messages:
+        home = page.messages[0].conversation_id
+        for document in stores.of(home).documents.of(conversation_id=home):
+            attached.setdefault(document.message_id, []).append((document, _facts(document, language)))
     return [
-        _turn(message, language) | {"blocks": _blocks(message, stores), "place": page.places.get(message.id)}
+        _turn(message, language)
+        | {
+            "blocks": _blocks(message, stores),
+            "place": page.places.get(message.id),
+            "documents": attached.get(message.id, []),
+        }
         for message in page.messages
     ]
 
@@ -190,13 +214,14 @@ def _blocks(message: ChatMessage, stores: Stores) -> list[Markup | ToolUse]:
         return []
     kept = message.rendered_by == renderer_version()
     uses = message.tool_uses
-    blocks = message.rendered if kept else keep_rendered(stores, message.id, message.content, uses)
+    blocks = message.rendered if kept else keep_rendered(stores, message, message.content, uses)
     # Sanitised last by the renderer: the only HTML that does not come from a template.
     return [marked_use(block, uses) or Markup(block) for block in blocks]  # noqa: S704 - see above
 
 
 def _turn(message: ChatMessage, language: Language) -> dict[str, Any]:
     receipts = [*message.past_receipts, *([message.receipt] if message.receipt else [])]
+    say = phrases(_PACKAGE, language)
     return {
         "message": message,
         "writing": message.status is MessageStatus.WRITING,
@@ -204,6 +229,8 @@ def _turn(message: ChatMessage, language: Language) -> dict[str, Any]:
         "awaits_receipt": bool(message.receipt_id) and message.receipt is None,
         "advice": advice_for(message.problem_code, language) if message.problem_code else "",
         "resumable": bool(message.content) and message.status in _RESUMABLE,
+        "sources": _sources(message, language),
+        "model": message.model_id or say["assistant"],
     }
 
 
@@ -220,6 +247,27 @@ def _tool_rows(shown: ShownConversation) -> list[dict[str, Any]]:
         }
         for tool in shown.tools
     ]
+
+
+def _sources(message: ChatMessage, language: Language) -> list[dict[str, Any]]:
+    """The passages of an answer: those it names first, the others after them."""
+    named = cited_numbers(message.content, len(message.citations))
+    return [
+        {
+            "n": n,
+            "name": citation.name,
+            "place": place_text(citation.position, language=language),
+            "cited": n in named,
+        }
+        for n, citation in enumerate(message.citations, start=1)
+    ]
+
+
+def _facts(document: Document, language: Language) -> str:
+    say = phrases(_DOCUMENTS, language)
+    size = str(quantity(float(document.size_bytes), "B", language=language, digits=2))
+    found = "document_by_both" if document.n_vectors == document.n_passages else "document_by_text"
+    return f"{say['document_facts'].format(size=size, passages=document.n_passages)}, {say[found]}"
 
 
 def _history(conversations: Sequence[Conversation], *, limit: int, language: Language) -> dict[str, Any]:
@@ -247,13 +295,18 @@ def _render(request: Request, template: str, **facts: Any) -> str:
         _environment()
         .get_template(template)
         .render(
-            say=phrases(_PACKAGE, language),
+            say=_words(language),
             language=language.value,
             theme=theme if theme in {"light", "dark"} else "",
             path=request.url.path,
             **facts,
         )
     )
+
+
+@functools.cache
+def _words(language: Language) -> Mapping[str, str]:
+    return {**phrases(_PACKAGE, language), **phrases(_DOCUMENTS, language)}
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from galerne.chat.client import ApiClient
+from galerne.chat.documents.desk import DocumentDesk
 from galerne.chat.temporary import Stores
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.web.answers import AnswerDesk
@@ -25,6 +26,7 @@ class Web:
     desk: AnswerDesk
     keys: KeyDesk
     toolbox: Toolbox
+    documents: DocumentDesk
 
 
 Endpoint: TypeAlias = Callable[[Web, Request], Awaitable[Response]]

@@ -50,7 +50,7 @@ def stored_news(message: ChatMessage) -> News:
     """A finished answer, whole."""
     pieces: list[Piece] = []
     for part in parts_of(message.content, message.tool_uses):
-        blocks = render_page(part) if isinstance(part, str) else ("",)
+        blocks = render_page(part, len(message.citations)) if isinstance(part, str) else ("",)
         use = None if isinstance(part, str) else part
         pieces += [
             Piece(event=1, index=n, html=html, sealed=True, use=use)

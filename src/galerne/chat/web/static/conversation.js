@@ -1,5 +1,6 @@
 // A conversation: send, follow the answer block by block, stop, and bring the receipt up to date.
 import { find, fragment, icon, load, pause } from "./dom.js";
+import { ready, sent } from "./documents.js";
 import { showHistory } from "./history.js";
 
 const turns = find("#turns");
@@ -38,6 +39,9 @@ function decorate(root) {
     button.append(icon("copy"), turns.dataset.copy);
     bar.append(figure.dataset.language, button);
     figure.prepend(bar);
+  }
+  for (const link of root.querySelectorAll("a.citation:not([aria-label])")) {
+    link.setAttribute("aria-label", `${turns.dataset.passage} ${link.textContent}`);
   }
 }
 
@@ -178,15 +182,17 @@ async function settle(article) {
 
 async function ask() {
   const text = question.value.trim();
-  if (!text || current) return;
+  if (!text || current || send.disabled) return;
+  send.disabled = true;
+  await ready();
   const body = new URLSearchParams(new FormData(form));
   question.value = "";
   grow();
-  send.disabled = true;
   try {
     const response = await load(form.action, { method: "POST", body, headers: { accept: "application/json" } });
     const facts = await response.json();
     const { conversation, address } = facts;
+    sent();
     find("#empty")?.remove();
     if (form.elements.conversation.value !== conversation) {
       form.elements.conversation.value = conversation;

@@ -1,0 +1,142 @@
+// Documents: handed in by button, drop or paste; citations that open the passage beside the answer.
+import { find, fragment, icon, load } from "./dom.js";
+
+const form = find("#composer");
+const drafts = find("#drafts");
+const drop = find("#drop");
+const sheet = find("#passage");
+const waiting = new Set();
+
+function tell() {
+  form.elements.documents.value = [...drafts.querySelectorAll("[data-id]")].map((chip) => chip.dataset.id).join(" ");
+}
+
+function chipFor(name) {
+  const chip = document.createElement("li");
+  const label = document.createElement("span");
+  const state = document.createElement("small");
+  const button = document.createElement("button");
+  chip.className = "chip";
+  label.textContent = name;
+  state.textContent = drafts.dataset.sending;
+  button.type = "button";
+  button.setAttribute("aria-label", `${drafts.dataset.remove}: ${name}`);
+  button.append(icon("close"));
+  button.addEventListener("click", () => remove(chip));
+  chip.append(icon("paper"), label, state, button);
+  drafts.append(chip);
+  return chip;
+}
+
+function remove(chip) {
+  const { id } = chip.dataset;
+  chip.leaving?.abort();
+  chip.remove();
+  tell();
+  find("#question").focus();
+  if (id) load(`/ui/documents/${id}/remove`, { method: "POST", headers: { accept: "application/json" } }).catch(() => {});
+}
+
+async function take(file) {
+  const chip = chipFor(file.name);
+  const state = find("small", chip);
+  const query = new URLSearchParams({ name: file.name, conversation: form.elements.conversation.value });
+  if (form.elements.temporary) query.set("temporary", "1");
+  chip.leaving = new AbortController();
+  try {
+    state.textContent = drafts.dataset.reading;
+    const response = await fetch(`/ui/documents?${query}`, {
+      method: "POST", body: file, credentials: "same-origin", signal: chip.leaving.signal,
+    });
+    const facts = await response.json();
+    if (response.ok) {
+      chip.dataset.id = facts.id;
+      find("span", chip).textContent = facts.name;
+      state.textContent = facts.facts;
+    } else {
+      chip.classList.add("wrong");
+      state.textContent = `${drafts.dataset.failed}. ${facts.detail}`;
+    }
+  } catch {
+    chip.classList.add("wrong");
+    state.textContent = `${drafts.dataset.failed}. ${drafts.dataset.other}`;
+  }
+  tell();
+}
+
+function takeAll(files) {
+  for (const file of files) {
+    const taking = take(file).finally(() => waiting.delete(taking));
+    waiting.add(taking);
+  }
+}
+
+// Before a question is sent: what is still being read goes with it.
+export const ready = () => Promise.all(waiting);
+
+export function sent() {
+  for (const chip of drafts.querySelectorAll("[data-id]")) chip.remove();
+  tell();
+}
+
+find("#attach").addEventListener("change", (event) => {
+  takeAll(event.target.files);
+  event.target.value = "";
+  find("#question").focus();
+});
+
+find("#question").addEventListener("paste", (event) => {
+  if (!event.clipboardData.files.length) return;
+  event.preventDefault();
+  takeAll(event.clipboardData.files);
+});
+
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+
+addEventListener("dragover", (event) => {
+  if (!carriesFiles(event)) return;
+  event.preventDefault();
+  drop.hidden = false;
+});
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) drop.hidden = true;
+});
+addEventListener("drop", (event) => {
+  drop.hidden = true;
+  if (!carriesFiles(event)) return;
+  event.preventDefault();
+  takeAll(event.dataTransfer.files);
+});
+
+async function openPassage(link) {
+  const answer = link.closest("[data-answer]").dataset.answer;
+  const n = link.dataset.passage ?? link.hash.replace("#passage-", "");
+  const html = await (await load(`/ui/passages/${answer}/${n}`)).text();
+  find(".passage", sheet).replaceChildren(fragment(html));
+  if (!sheet.open) sheet.showModal();
+  find(".passage", sheet).focus();
+  find("mark", sheet)?.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".answer a.citation, a[data-passage]");
+  if (!link || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  openPassage(link).catch(() => {});
+});
+
+sheet.addEventListener("click", (event) => {
+  if (event.target === sheet) sheet.close(); // the backdrop
+});
+
+document.addEventListener("submit", async (event) => {
+  if (!event.target.matches("[data-drop]")) return;
+  event.preventDefault();
+  try {
+    await load(event.target.action, { method: "POST", headers: { accept: "application/json" } });
+    event.target.closest(".chip").remove();
+    find("#question")?.focus();
+  } catch {
+    location.reload();
+  }
+});
