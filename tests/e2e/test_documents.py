@@ -54,7 +54,7 @@ def test_with_the_keyboard_alone(fake_api, web_url, open_page):
     page.keyboard.press("Shift+Tab")
     expect(page.locator("#attach")).to_be_focused()
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chooser.value.set_files([PDF])
     expect(page.locator("#question")).to_be_focused()
     page.keyboard.type(QUESTION)

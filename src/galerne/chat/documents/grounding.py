@@ -67,9 +67,10 @@ async def ground(
     cards = await client.models()
     card = next((entry for entry in cards if entry["id"] == model), cards[0])
     query, receipts = await _vector(client, cards, turns)
-    found, sources = _again(store, kept) if kept else _find(store, scope, turns, query)
+    n_found, sources = _again(store, kept) if kept else _find(store, scope, turns, query)
     if not can_read(card):
-        sources = sources[:MOST_QUOTED] if found else sources[:1]
+        found = n_found > 0
+        sources = sources[: min(n_found, MOST_QUOTED) if found else 1]
         text = quotation(sources, found=found, model=card.get("name") or card["id"], language=language)
         citations = tuple(citation for citation, _ in sources)
         return Grounded(
@@ -116,12 +117,12 @@ def _find(
     scope: Sequence[Document],
     turns: Sequence[Mapping[str, Any]],
     query: QueryVector | None,
-) -> tuple[bool, list[Source]]:
-    """Whether anything matches, and the passages; without a match, how the documents begin."""
+) -> tuple[int, list[Source]]:
+    """How many passages match, and those; after them, how the documents begin, where that is short."""
     ranked = store.search(_asked(turns), scope, limit=MOST_PASSAGES, query=query)
     n_all = sum(document.n_passages for document in scope)
     if n_all > MOST_PASSAGES and ranked:
-        return True, ranked
+        return len(ranked), ranked
     # Few passages are given whole, those that match first: a summary needs them all.
     places = {(citation.document_id, citation.passage_n) for citation, _ in ranked}
     rest = [
@@ -130,10 +131,10 @@ def _find(
         for passage in store.passages(document.id, limit=MOST_PASSAGES)
         if (document.id, passage.n) not in places
     ]
-    return bool(ranked), [*ranked, *rest][:MOST_PASSAGES]
+    return len(ranked), [*ranked, *rest][:MOST_PASSAGES]
 
 
-def _again(store: DocumentStore, kept: Sequence[Citation]) -> tuple[bool, list[Source]]:
+def _again(store: DocumentStore, kept: Sequence[Citation]) -> tuple[int, list[Source]]:
     sources = []
     for citation in kept:
         try:
@@ -141,7 +142,7 @@ def _again(store: DocumentStore, kept: Sequence[Citation]) -> tuple[bool, list[S
         except UnknownDocument:
             passage = []
         sources += [(citation, entry) for entry in passage]
-    return bool(sources), sources
+    return len(sources), sources
 
 
 def _asked(turns: Sequence[Mapping[str, Any]]) -> str:

@@ -75,7 +75,7 @@ function takeAll(files) {
 export const ready = () => Promise.all(waiting);
 
 export function sent() {
-  for (const chip of drafts.querySelectorAll("[data-id]")) chip.remove();
+  drafts.replaceChildren();
   tell();
 }
 
