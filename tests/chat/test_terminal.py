@@ -11,8 +11,10 @@ from rich.console import Console
 
 from galerne.chat.client import ApiClient
 from galerne.chat.terminal import ask_once, chain_screen, run_chat
+from galerne.chat.terminal.papers import _inert
 from galerne.errors import ServerUnreachable
 from galerne.language import Language
+from tests.chat.documents.files import WINDS, a_pdf
 
 EN, FR = Language.ENGLISH, Language.FRENCH
 
@@ -34,11 +36,11 @@ def with_client(url, action):
     asyncio.run(go())
 
 
-def talk(url, typed, *, language=EN, terminal=False):
+def talk(url, typed, *, language=EN, terminal=False, files=()):
     console = a_console(terminal=terminal)
     with create_pipe_input() as keyboard, create_app_session(input=keyboard, output=DummyOutput()):
         keyboard.send_text(typed)
-        with_client(url, lambda client: run_chat(client, language=language, console=console))
+        with_client(url, lambda client: run_chat(client, language=language, console=console, files=files))
     return shown(console)
 
 
@@ -157,3 +159,22 @@ def test_every_line_fits_80_columns(house_url):
     for language in (EN, FR):
         text = talk(house_url, "hello\r/history\r/search hel\r/help\r\x04", language=language, terminal=True)
         assert max(len(line) for line in text.splitlines() if "\u21b3" not in line) <= 80
+
+
+def test_a_document_is_handed_in_and_a_passage_is_read(fake_api, house_url, tmp_path):
+    path = tmp_path / "winds.pdf"
+    path.write_bytes(a_pdf(*WINDS))
+    (tmp_path / "picture.pdf").write_bytes(b"\x89PNG\r\n\x1a\n")
+    fake_api.pieces = ["Up to 100 km/h [1]."]
+    picture, question = tmp_path / "picture.pdf", "How fast does the mistral blow?"
+    typed = f"/attach {picture}\r{question}\r/documents\r/cite 1\r/cite 9\r\x04"
+    text = " ".join(talk(house_url, typed, files=[path]).split())
+    assert "Attached: winds.pdf (1.3 kB, 3 passages, found by words)" in text
+    assert "picture.pdf: This kind of file is not read." in text
+    assert "[1] winds.pdf, page 2" in text
+    assert text.count(WINDS[1]) == 1
+    assert "<passage" in fake_api.asked[0]["messages"][-1]["content"]
+
+
+def test_what_a_passage_says_does_not_steer_the_terminal():
+    assert _inert("a\x1b[2Jb\x07\nc\u202e") == "a [2Jb \nc "

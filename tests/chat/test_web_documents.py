@@ -147,8 +147,8 @@ def test_a_temporary_conversation_keeps_its_documents_from_the_disk(web, store):
 )
 def test_what_is_not_taken_says_why_in_the_readers_words(web, content, problem, status, words):
     told = hand_in(web, content, status=status)
-    assert told["problem"] == problem
-    assert words in told["detail"]
+    assert told["code"] == problem
+    assert words in told["message"]
 
 
 def test_a_file_comes_back_as_it_was_and_is_never_shown_by_the_browser(web):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
@@ -22,10 +22,28 @@ class ConversationsClient:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
-    async def ask(self, question: str, *, conversation_id: str | None, model: str) -> dict[str, Any]:
+    async def ask(
+        self, question: str, *, conversation_id: str | None, model: str, documents: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Ask; ``answer`` and ``conversation`` of the reply are ids."""
         form = {"question": question, "conversation": conversation_id or "", "model": model}
+        form["documents"] = " ".join(documents)
         return await self._post("/ui/answers", form)
+
+    async def hand_in(self, content: bytes, *, name: str) -> dict[str, Any]:
+        """Attach a file to the next question; ``id`` of the reply names it."""
+        reply = await self._client.send("POST", "/ui/documents", params={"name": name}, content=content)
+        document: dict[str, Any] = reply.json()
+        return document
+
+    async def documents(self, conversation_id: str) -> list[dict[str, Any]]:
+        """The documents of a conversation."""
+        return await self._rows("/ui/documents", {"conversation": conversation_id})
+
+    async def passage(self, answer_id: str, n: int) -> dict[str, Any]:
+        """What ``[n]`` of an answer stands on."""
+        passage: dict[str, Any] = (await self._get(f"/ui/passages/{answer_id}/{n}")).json()
+        return passage
 
     async def regenerate(self, answer_id: str, *, model: str) -> dict[str, Any]:
         """Ask for another answer, as a branch."""

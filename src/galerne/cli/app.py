@@ -63,11 +63,15 @@ def run(
 
 
 @app.command()
-def chat() -> None:
-    """Talk in the terminal."""
+def chat(
+    file: Annotated[
+        list[Path] | None, typer.Option(help="Document that the questions look into; may be repeated.")
+    ] = None,
+) -> None:
+    """Talk in the terminal, about documents too: `galerne chat --file report.pdf`."""
     from galerne.cli.commands.run import run as go
 
-    go(model=None, prompt="", json_output=False)
+    go(model=None, prompt="", json_output=False, files=tuple(file or ()))
 
 
 @app.command()

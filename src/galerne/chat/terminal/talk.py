@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from galerne.chat.terminal.answer import (
     take,
 )
 from galerne.chat.terminal.chain import chain_screen
+from galerne.chat.terminal.papers import Papers
 from galerne.chat.terminal.sheets import print_conversations, print_receipt, print_thread, print_usage
 from galerne.chat.tools.records import ToolUse, UseStatus
 from galerne.errors import AnswerRefused, GalerneError
@@ -36,7 +37,12 @@ _FENCE = '"""'
 
 
 async def run_chat(
-    client: ApiClient, *, language: Language, console: Console, model: str | None = None
+    client: ApiClient,
+    *,
+    language: Language,
+    console: Console,
+    model: str | None = None,
+    files: Sequence[Path] = (),
 ) -> None:
     """Talk until Ctrl-D or ``/quit``.
 
@@ -45,14 +51,18 @@ async def run_chat(
         language: of our own words.
         console: where to print.
         model: its id; ``None`` takes the first of the server.
+        files: documents that go with the first question.
 
     Raises:
         ServerUnreachable: nobody answers at the start.
     """
-    talk = _Talk(client=client, language=language, console=console)
+    papers = Papers(kept=ConversationsClient(client), language=language, console=console)
+    talk = _Talk(client=client, language=language, console=console, papers=papers)
     talk.model = model or (await client.models())[0]["id"]
     talk.say("terminal_model", model=talk.model)
     talk.say("terminal_welcome")
+    for path in files:
+        await papers.attach(str(path))
     session: PromptSession[str] = PromptSession(history=InMemoryHistory(), key_bindings=_bindings())
     while True:
         try:
@@ -73,6 +83,7 @@ class _Talk:
     client: ApiClient
     language: Language
     console: Console
+    papers: Papers
     model: str = ""
     conversation_id: str | None = None
     answer_id: str = ""
@@ -99,8 +110,13 @@ class _Talk:
             self._tell(error)
 
     async def _ask(self, question: str) -> None:
-        asked = self.kept.ask(question, conversation_id=self.conversation_id, model=self.model)
-        await self._follow(await asked)
+        asked = await self.kept.ask(
+            question,
+            conversation_id=self.conversation_id,
+            model=self.model,
+            documents=self.papers.sent(),
+        )
+        await self._follow(asked)
 
     async def _follow(self, asked: dict[str, Any]) -> None:
         """Show an answer that the daemon writes; it stays in the history, whoever looks."""
@@ -125,6 +141,10 @@ class _Talk:
             self._advise(str(kept["problem"]))
             return
         self.last = answer
+        self.papers.show_sources(kept)
+        if kept["quoted"]:
+            self.papers.say("quoted_text", model=self.model)
+            return
         await show_receipt_line(self.client, answer, language=self.language, console=self.console)
         self.console.print()
 
@@ -153,6 +173,9 @@ class _Talk:
             "search": self._search,
             "open": self._open,
             "regenerate": self._regenerate,
+            "attach": self.papers.attach,
+            "documents": self._documents,
+            "cite": self._cite,
             "export": self._export,
         }
         command = commands.get(name)
@@ -211,6 +234,12 @@ class _Talk:
         self.conversation_id, self.last = str(document["id"]), None
         self.answer_id = next((t["id"] for t in reversed(document["data"]) if t["role"] == "assistant"), "")
         print_thread(document, language=self.language, console=self.console)
+
+    async def _documents(self, _: str) -> None:
+        await self.papers.show_list(self.conversation_id)
+
+    async def _cite(self, number: str) -> None:
+        await self.papers.cite(self.answer_id, number)
 
     async def _regenerate(self, _: str) -> None:
         if not self.answer_id:

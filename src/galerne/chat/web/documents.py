@@ -37,7 +37,7 @@ async def take(web: Web, request: Request) -> Response:
             store.documents, content, name=asked.get("name", ""), project_id=project_id
         )
     except (ChatError, RequestTooLarge) as error:
-        facts = {"problem": error.code, "detail": explain(error, language=pages.language_of(request))}
+        facts = {"code": error.code, "message": explain(error, language=pages.language_of(request))}
         return JSONResponse(facts, status_code=_STATUSES.get(error.code, 422))
     return JSONResponse(_row(document) | {"facts": pages.document_facts(request, document)}, status_code=201)
 

@@ -78,6 +78,8 @@ async def show_turns(web: Web, request: Request) -> Response:
                 "model": turn.model_id,
                 "receipt_id": turn.receipt_id,
                 "receipt": turn.receipt,
+                "sources": pages.sources_of(turn, pages.language_of(request)),
+                "quoted": turn.quoted,
             }
             for turn in thread
         ]

@@ -229,7 +229,7 @@ def _turn(message: ChatMessage, language: Language) -> dict[str, Any]:
         "awaits_receipt": bool(message.receipt_id) and message.receipt is None,
         "advice": advice_for(message.problem_code, language) if message.problem_code else "",
         "resumable": bool(message.content) and message.status in _RESUMABLE,
-        "sources": _sources(message, language),
+        "sources": sources_of(message, language),
         "model": message.model_id or say["assistant"],
     }
 
@@ -249,7 +249,7 @@ def _tool_rows(shown: ShownConversation) -> list[dict[str, Any]]:
     ]
 
 
-def _sources(message: ChatMessage, language: Language) -> list[dict[str, Any]]:
+def sources_of(message: ChatMessage, language: Language) -> list[dict[str, Any]]:
     """The passages of an answer: those it names first, the others after them."""
     named = cited_numbers(message.content, len(message.citations))
     return [

@@ -7,6 +7,8 @@ import contextlib
 import dataclasses
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from galerne.chat.client import ApiClient
 from galerne.chat.terminal import ask_once, run_chat
@@ -17,7 +19,14 @@ from galerne.cli.settings import Settings, read_settings
 from galerne.errors import InvalidRequest, UnknownModel
 
 
-def run(*, model: str | None, prompt: str, json_output: bool, load_anyway: bool = False) -> None:
+def run(
+    *,
+    model: str | None,
+    prompt: str,
+    json_output: bool,
+    load_anyway: bool = False,
+    files: Sequence[Path] = (),
+) -> None:
     """Ask one question if there is one, on the command line or in the pipe; else talk.
 
     Raises:
@@ -36,7 +45,7 @@ def run(*, model: str | None, prompt: str, json_output: bool, load_anyway: bool 
     if question:
         ask(settings, question, model=model, as_json=json_output)
     elif sys.stdin is not None and sys.stdin.isatty():
-        talk(settings, model=model)
+        talk(settings, model=model, files=files)
     else:
         problem = "ask a question on the command line or in the pipe; a chat needs a terminal"
         raise InvalidRequest(path="PROMPT", problem=problem)
@@ -67,12 +76,19 @@ def ask(settings: Settings, question: str, *, model: str | None = None, as_json:
         asyncio.run(go(address))
 
 
-def talk(settings: Settings, *, model: str | None = None) -> None:
+def talk(settings: Settings, *, model: str | None = None, files: Sequence[Path] = ()) -> None:
     """A conversation in the terminal; with the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
-        async with ApiClient(address, key=own_key(settings), load_anyway=settings.load_anyway) as client:
-            await run_chat(client, language=settings.language, console=make_console(), model=model)
+        async with ApiClient(
+            address,
+            key=own_key(settings),
+            language=settings.language.value,
+            load_anyway=settings.load_anyway,
+        ) as client:
+            await run_chat(
+                client, language=settings.language, console=make_console(), model=model, files=files
+            )
 
     with attach_or_host(settings) as address:
         asyncio.run(go(address))

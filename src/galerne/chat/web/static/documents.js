@@ -55,7 +55,7 @@ async function take(file) {
       state.textContent = facts.facts;
     } else {
       chip.classList.add("wrong");
-      state.textContent = `${drafts.dataset.failed}. ${facts.detail}`;
+      state.textContent = `${drafts.dataset.failed}. ${facts.message}`;
     }
   } catch {
     chip.classList.add("wrong");
