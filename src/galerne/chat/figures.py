@@ -29,6 +29,8 @@ _FAMILIES = {
     "L": ((1e3, 1e3, "m³"), *((s, s, p) for s, p in _PREFIXES if s <= 1)),
 }
 _REPLACES_UNIT = {"t", "m³"}
+_FRENCH_UNITS = {"B": "o", "B/s": "o/s"}
+"""A byte is an octet: Go, not GB."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,10 +72,12 @@ def quantity(value: float, unit: str, *, language: Language, digits: int = 3) ->
         language: of the reader.
         digits: significant digits.
     """
+    family = _FAMILIES.get(unit) or tuple((scale, scale, prefix) for scale, prefix in _PREFIXES)
+    if language is Language.FRENCH:
+        unit = _FRENCH_UNITS.get(unit, unit)
     if value == 0:
         return Quantity(number="0", unit=unit)
     rounded = abs(float(f"{value:.{digits}g}"))
-    family = _FAMILIES.get(unit) or tuple((scale, scale, prefix) for scale, prefix in _PREFIXES)
     _, scale, prefix = next((step for step in family if rounded >= step[0]), family[-1])
     text = number(value / scale, language=language, digits=digits)
     return Quantity(number=text, unit=prefix if prefix in _REPLACES_UNIT else f"{prefix}{unit}")

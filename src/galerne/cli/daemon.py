@@ -16,7 +16,8 @@ from pathlib import Path
 
 import uvicorn
 
-from galerne.cli.house import Foundation, lay_foundation, open_house
+from galerne.cli.foundation import Foundation, lay_foundation
+from galerne.cli.house import open_house
 from galerne.cli.settings import Settings
 from galerne.clock import SystemClock
 from galerne.errors import DataFolderBusy, PortInUse

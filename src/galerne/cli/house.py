@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fastapi import FastAPI
 
@@ -19,15 +19,15 @@ from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.tools.web_page import web_page_tool
 from galerne.chat.web import create_web
-from galerne.cli.electricity import open_electricity, packaged_electricity
+from galerne.cli.electricity import open_electricity
+from galerne.cli.foundation import Foundation
 from galerne.cli.installed import installed
+from galerne.cli.learned import LoneRuns, RememberedRuns
 from galerne.cli.metering import meter_parts
 from galerne.cli.nodes import LocalShelf, Stock, simulated_stock
 from galerne.cli.observing import observe
 from galerne.cli.planner import Planner
 from galerne.cli.settings import Settings, is_loopback
-from galerne.clock import Clock
-from galerne.energy import FacilityFactors
 from galerne.errors import InvalidRequest
 from galerne.fleet import (
     Admission,
@@ -40,53 +40,12 @@ from galerne.fleet import (
     Throughput,
     model_prices,
 )
-from galerne.grid import Electricity, GridSignal
-from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors, PriceBook, read_prices
+from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
 from galerne.machine.host import free_memory_bytes
 from galerne.machine.meter import Meter, ModelledMeter, ProcessorClock, choose_meter
-from galerne.machine.probe import probe_machine
 from galerne.models import BUILTIN_MODEL_ID
 from galerne.perf import Fit, advise
 from galerne.storage import sqlite_url
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Foundation:
-    """What every command may need, without a daemon: the settings, the facts and this machine.
-
-    Attributes:
-        electricity: what a daemon keeps up to date; None for packaged figures.
-    """
-
-    settings: Settings
-    catalog: Catalog
-    clock: Clock
-    electricity: Electricity | None = None
-
-    def machine(self) -> Machine:
-        """This computer; measured once, then remembered."""
-        return probe_machine(self.catalog, cache_folder=self.settings.home, clock=self.clock)
-
-    def grid(self) -> GridSignal:
-        """The electricity of this machine's zone, now."""
-        return (self.electricity or packaged_electricity(self.settings, self.catalog, self.clock)).now()
-
-    def prices(self) -> PriceBook:
-        """What is asked for each model; empty where only the electricity counts."""
-        return read_prices(self.settings.prices) if self.settings.prices else PriceBook()
-
-    def facility(self) -> FacilityFactors:
-        """What the place adds."""
-        return FacilityFactors(
-            pue_ratio=self.settings.pue_ratio,
-            onsite_water_l_per_kwh=self.settings.onsite_water_l_per_kwh,
-            source=self.settings.place_source,
-        )
-
-
-def lay_foundation(settings: Settings, *, clock: Clock) -> Foundation:
-    """Settings and facts; nothing is measured or opened yet."""
-    return Foundation(settings=settings, catalog=Catalog(settings.catalog_folder), clock=clock)
 
 
 @contextlib.asynccontextmanager
@@ -268,6 +227,7 @@ def _make_gateway(
             clock=clock,
             throughput=throughput,
         ),
+        on_run=LoneRuns(RememberedRuns(settings.home, stock.machine), clock=clock).note,
     )
 
 
@@ -287,7 +247,8 @@ def _make_services(
     settings, catalog = foundation.settings, foundation.catalog
 
     def fits() -> tuple[Fit, ...]:
-        return advise(catalog, stock.machine, free_bytes=free_memory_bytes()).fits
+        runs = RememberedRuns(settings.home, stock.machine).of
+        return advise(catalog, stock.machine, free_bytes=free_memory_bytes(), lessons=runs).fits
 
     return Services(
         gateway=gateway,

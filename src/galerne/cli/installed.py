@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from galerne.cli.settings import Settings
 from galerne.errors import UnknownModel
-from galerne.fleet.aliases import cloud_aliases
 from galerne.models import Library, ModelFile, library
 
 
@@ -22,6 +21,8 @@ def find_installed(found: Library, name: str) -> ModelFile:
     try:
         return found.find(name)
     except UnknownModel:
+        from galerne.fleet.aliases import cloud_aliases
+
         by_cloud = cloud_aliases([file.model_id for file in found.files if not file.is_builtin])
         stands_for = next((model_id for model_id, names in by_cloud.items() if name in names), None)
         if stands_for is None:

@@ -17,18 +17,17 @@ from galerne.perf import (
     BatchShape,
     ServingPlan,
     fit_plan,
-    kv_bytes_per_token,
     predict_step,
     serving_plan,
     step_weights,
 )
+from galerne.perf.advice import prompt_cache_bytes
 
 LOCAL_NODE = "local"
 """Whose meter it is: this computer's. Its nodes are called ``local/MODEL``."""
 N_SLOTS = 4
 LADDER = ((4, 1 << 30), (2, 1 << 30), (1, 1 << 30), (1, 8192), (1, 4096), (1, 2048))
 """Answers at once and most tokens of context, tried in this order where memory is short."""
-MOST_PROMPT_CACHE_BYTES = 256 << 20
 TEKKEN_TOKENS = 131_072
 """Vocabulary of the models for which the catalogue gives the size of the engine's buffers."""
 LEAST_BUFFERS_BYTES = 64 << 20
@@ -155,7 +154,7 @@ class LocalShelf:
                 context_tokens=widest.context_tokens,
                 n_slots=N_SLOTS,
                 n_threads=n_threads,
-                prompt_cache_bytes=_prompt_cache_bytes(widest),
+                prompt_cache_bytes=prompt_cache_bytes(widest),
                 abilities=Abilities(chat=file.has_chat_template),
             ),
             clock=self._clock,
@@ -199,14 +198,8 @@ class LocalShelf:
         buffers_bytes = max(
             LEAST_BUFFERS_BYTES, self._catalog.facts["local-engine-buffers"].value * share_ratio
         )
-        overhead_bytes = buffers_bytes + _prompt_cache_bytes(plan)
+        overhead_bytes = buffers_bytes + prompt_cache_bytes(plan)
         return int(fit_plan(plan, free_bytes=0.0, overhead_bytes=overhead_bytes).needed_bytes)
-
-
-def _prompt_cache_bytes(plan: ServingPlan) -> int:
-    """Room for the prompts of conversations that lost their place: as much as the places themselves."""
-    kv_bytes = kv_bytes_per_token(plan.model) * plan.context_tokens * plan.max_sequences
-    return min(MOST_PROMPT_CACHE_BYTES, max(1 << 20, int(kv_bytes)))
 
 
 def _working_part(machine: Machine, *, n_threads: int) -> Machine:

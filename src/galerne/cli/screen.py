@@ -6,6 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich import box
@@ -50,7 +51,9 @@ class HouseTable(Table):
             if _natural_width(table, console, options) + SPARE_WIDTH <= options.max_width:
                 break
             dropped.add(position)
-            table.columns = [column for n, column in enumerate(self.columns) if n not in dropped]
+            kept = [column for n, column in enumerate(self.columns) if n not in dropped]
+            # Numbered anew: Rich takes the padding of a column from its number.
+            table.columns = [replace(column, _index=n) for n, column in enumerate(kept)]
         yield from Table.__rich_console__(table, console, options)
 
 
@@ -126,10 +129,22 @@ def fit_table(fits: Sequence[Fit], advice: Advice, *, language: Language) -> Tab
     """What fits, how fast, and what a token costs; everything here is modelled."""
     words = phrases("galerne.cli", language)
     table = plain_table(
-        *(words[key] for key in ("model", "format", "memory", "first_token", "speed", "energy", "fits")),
+        *(
+            words[key]
+            for key in (
+                "model",
+                "format",
+                "memory",
+                "slots_at_once",
+                "first_token",
+                "speed",
+                "energy",
+                "fits",
+            )
+        ),
         numeric_from=2,
         title=words["what_fits"],
-        secondary=(3, 2, 1, 5),
+        secondary=(3, 4, 2, 1, 6),
     )
     for fit in fits:
         style = "bold" if fit is advice.recommended else ("" if fit.fits else "dim")
@@ -137,13 +152,25 @@ def fit_table(fits: Sequence[Fit], advice: Advice, *, language: Language) -> Tab
             fit.plan.model.name,
             fit.plan.format.id,
             str(quantity(fit.needed_bytes, "B", language=language)),
-            str(quantity(fit.first_token_s, "s", language=language, digits=2)),
-            f"{number(fit.tokens_per_s, language=language, digits=2)}{NARROW_SPACE}tok/s",
-            f"{number(fit.j_per_token, language=language, digits=2)}{NARROW_SPACE}J/tok",
+            str(fit.plan.max_sequences),
+            span_text(fit.first_token_s, language=language),
+            f"{number(fit.tokens_per_s, language=language, digits=2)}{NARROW_SPACE}{words['tokens_per_s']}",
+            f"{number(fit.j_per_token, language=language, digits=2)}{NARROW_SPACE}{words['j_per_token']}",
             _verdict(fit, advice, language),
             style=style,
         )
     return table
+
+
+def span_text(value_s: float, *, language: Language) -> str:
+    """A length of time as people say it: seconds up to two minutes, then minutes, then hours."""
+    words = phrases("galerne.cli", language)
+    if value_s < 120:
+        return str(quantity(value_s, "s", language=language, digits=2))
+    key, unit_s = ("minutes", 60.0) if value_s < 7200 else ("hours", 3600.0)
+    return (
+        words[key].format(n=number(value_s / unit_s, language=language, digits=2)).replace(" ", NARROW_SPACE)
+    )
 
 
 def _verdict(fit: Fit, advice: Advice, language: Language) -> str:
@@ -177,6 +204,7 @@ def advice_line(advice: Advice, *, language: Language) -> str:
     if advice.next_larger:
         missing = quantity(-advice.next_larger.headroom_bytes, "B", language=language)
         lines.append(words["with_more"].format(missing=missing, model=advice.next_larger.plan.model.name))
+        lines.append(words["short_of_memory"])
     return "\n".join(lines)
 
 

@@ -18,7 +18,6 @@ import platformdirs
 from galerne.cli.options import read_duration_s
 from galerne.errors import InvalidRequest, InvalidSetting
 from galerne.language import Language, environment_language
-from galerne.storage import sqlite_url
 
 SETTINGS: Mapping[str, str] = {
     "GALERNE_HOME": "Folder of the ledger, conversations and models (default: the user's data folder).",
@@ -123,11 +122,15 @@ class Settings:
     @property
     def ledger_url(self) -> str:
         """The ledger's database."""
+        from galerne.storage import sqlite_url
+
         return self.ledger or sqlite_url(self.ledger_path)
 
     @property
     def simulated_ledger_url(self) -> str:
         """The database of simulated answers, apart from the ledger."""
+        from galerne.storage import sqlite_url
+
         return sqlite_url(self.home / "ledger-simulated.db")
 
     @property

@@ -98,6 +98,7 @@ class Gateway:
         facility: what the place adds.
         throughput: counts the tokens that leave.
         observer: composes the view of the chain.
+        on_run: told of each answer that ended, and how many others were in flight.
     """
 
     def __init__(  # noqa: PLR0913  # the composition root names each part
@@ -112,7 +113,9 @@ class Gateway:
         facility: FacilityFactors,
         throughput: Throughput,
         observer: ChainObserver,
+        on_run: Callable[[Node, Usage, int], None] = lambda _node, _usage, _others: None,
     ) -> None:
+        self._on_run = on_run
         self.pool = pool
         self._throughput = throughput
         self._observer = observer
@@ -384,6 +387,7 @@ class Gateway:
         node.learn_prompt(n_characters=request.n_characters(), prompt_tokens=usage.prompt_tokens)
         if not request.embeds:
             node.learn_answer(new_tokens=usage.new_tokens)
+            self._on_run(node, usage, sum(other.engine.status().n_active for other in self.nodes))
 
 
 def _with_waiting(finished: Finished, waited_s: float) -> Finished:

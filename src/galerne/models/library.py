@@ -118,7 +118,9 @@ def _inspect(
     path, header = pieces[0], _whole_header(pieces)
     own_name = whole_name(path.stem)
     spec = architecture(header, model_id=own_name)
-    stored = weight_format(header)
+    stored, named = weight_format(header), quantisation(path.name)
+    if named.startswith(stored.id):  # q4_k_m is how a file calls its mixture of q4_k and wider ones
+        stored = replace(stored, id=named)
     known = None if is_builtin else known_model((own_name, spec.name), spec)
     if known is not None:
         model_id, row = known
@@ -141,7 +143,7 @@ def _inspect(
         has_chat_template=has_chat_template(header),
         spec=spec,
         is_builtin=is_builtin,
-        format_id=quantisation(path.name) or stored.id,
+        format_id=named or stored.id,
         store=BUILTIN_STORE if is_builtin else OWN_STORE,
         is_known=known is not None,
         pieces=pieces,

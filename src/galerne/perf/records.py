@@ -135,7 +135,8 @@ class Fit:
         headroom_bytes: what stays free; negative where it does not fit.
         first_token_s: time to first token of a prompt of ``prompt_tokens``.
         j_per_token: energy of the machine per generated token, idle power included.
-        error_ratio: typical relative error of the times, from calibration.
+        error_ratio: typical relative error of the times, from calibration or from runs.
+        n_runs: runs on this machine that corrected the times; 0 for the calibration alone.
     """
 
     plan: ServingPlan
@@ -149,3 +150,4 @@ class Fit:
     tokens_per_s: float
     j_per_token: float
     error_ratio: float
+    n_runs: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 
-from galerne.cli.house import lay_foundation
+from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import installed
 from galerne.cli.metering import survey
 from galerne.cli.screen import machine_table, make_console, print_json

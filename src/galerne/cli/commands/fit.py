@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from galerne.catalog import Calibration, Catalog, HostSpec
-from galerne.cli.house import lay_foundation
+from galerne.cli.foundation import lay_foundation
+from galerne.cli.installed import installed
+from galerne.cli.learned import RememberedRuns
+from galerne.cli.runs import compare_runs, runs_table
 from galerne.cli.screen import advice_line, fit_table, make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
 from galerne.clock import SystemClock
 from galerne.language import Language, phrases
 from galerne.machine import free_memory_bytes
 from galerne.perf import Advice, Fit, advise
+from galerne.perf.advice import newest_of_each_shape
 
 CALIBRATION_INPUTS = (
     "weight_traffic_ratio", "kv_traffic_ratio", "decode_flop_ratio", "prefill_flop_ratio", "step_s",
@@ -32,27 +36,23 @@ def fit(
     foundation = lay_foundation(settings, clock=SystemClock())
     machine = foundation.machine()
     free_now_bytes = float(free_memory_bytes()) if free_bytes is None else free_bytes
-    advice = advise(foundation.catalog, machine, free_bytes=free_now_bytes, context_tokens=context_tokens)
+    runs = RememberedRuns(settings.home, machine)
+    advice = advise(
+        foundation.catalog, machine, free_bytes=free_now_bytes, context_tokens=context_tokens, lessons=runs.of
+    )
+    comparisons = compare_runs(foundation.catalog, machine, runs, installed(settings))
     if as_json:
-        print_json(_document(advice))
+        print_json({**_document(advice), "runs": [asdict(comparison) for comparison in comparisons]})
         return
     console = make_console()
     shown = advice.fits if every_model else newest_of_each_shape(advice.fits)
     console.print(fit_table(shown, advice, language=settings.language))
+    console.print(phrases("galerne.cli", settings.language)["fit_note"], style="dim", markup=False)
     console.print(advice_line(advice, language=settings.language))
+    if comparisons:
+        console.print(runs_table(comparisons, language=settings.language))
     if explain:
         console.print(_inputs(advice, foundation.catalog, language=settings.language))
-
-
-def newest_of_each_shape(fits: Iterable[Fit]) -> list[Fit]:
-    """Of models with one architecture, which fit and run alike, the last released."""
-    newest: dict[tuple[int, ...], Fit] = {}
-    for fit in fits:
-        model = fit.plan.model
-        shape = (model.dim, model.n_layers, model.hidden_dim, model.expert_hidden_dim)
-        if shape not in newest or model.released > newest[shape].plan.model.released:
-            newest[shape] = fit
-    return sorted(newest.values(), key=lambda fit: fit.needed_bytes)
 
 
 def _document(advice: Advice) -> dict[str, Any]:
@@ -81,7 +81,9 @@ def _fit_document(fit: Fit) -> dict[str, Any]:
         "tokens_per_s": fit.tokens_per_s,
         "j_per_token": fit.j_per_token,
         "error_ratio": fit.error_ratio,
-        "method": "modelled",
+        "n_slots": fit.plan.max_sequences,
+        "n_runs": fit.n_runs,
+        "method": "derived" if fit.n_runs else "modelled",
     }
 
 

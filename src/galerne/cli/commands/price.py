@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from galerne.api import PriceList, price_list
 from galerne.chat.figures import rate
-from galerne.cli.house import Foundation, lay_foundation
+from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.screen import make_console, method_label, plain_table, print_json
 from galerne.cli.settings import read_settings
 from galerne.clock import SystemClock

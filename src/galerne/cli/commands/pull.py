@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from galerne.chat.figures import number, quantity
-from galerne.cli.house import Foundation, lay_foundation
+from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.screen import make_console, print_json_line
 from galerne.cli.settings import Settings, read_settings
 from galerne.clock import Clock, SystemClock

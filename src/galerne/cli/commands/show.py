@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from galerne.chat.figures import decimal, quantity
-from galerne.cli.house import lay_foundation
+from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import find_installed, installed
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import Settings, read_settings

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
-from galerne.cli.commands.fit import newest_of_each_shape
 from galerne.cli.commands.run import ask, piped_text, talk
-from galerne.cli.house import Foundation, lay_foundation
+from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.installed import installed
+from galerne.cli.learned import RememberedRuns
 from galerne.cli.screen import advice_line, fit_table, machine_table, make_console
 from galerne.cli.settings import read_settings
 from galerne.clock import SystemClock
 from galerne.language import phrases
 from galerne.machine import describe, free_memory_bytes
 from galerne.perf import Advice, Fit, advise
-from galerne.perf.advice import recent_for_general_use
+from galerne.perf.advice import newest_of_each_shape, recent_for_general_use
 
 N_SHOWN = 4
 """Fitting models shown at the start; `galerne fit` shows all."""
@@ -36,7 +36,8 @@ def start() -> None:
 def _introduce(foundation: Foundation) -> None:
     settings, catalog = foundation.settings, foundation.catalog
     machine = foundation.machine()
-    advice = advise(catalog, machine, free_bytes=float(free_memory_bytes()))
+    lessons = RememberedRuns(settings.home, machine).of
+    advice = advise(catalog, machine, free_bytes=float(free_memory_bytes()), lessons=lessons)
     console = make_console()
     console.print(machine_table(describe(machine), language=settings.language))
     console.print(fit_table(_most_interesting(advice), advice, language=settings.language))

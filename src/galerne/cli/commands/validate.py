@@ -9,8 +9,19 @@ from dataclasses import asdict
 from typing import Any
 
 from galerne.catalog import Catalog
+from galerne.cli.foundation import lay_foundation
+from galerne.cli.installed import installed
+from galerne.cli.learned import RememberedRuns
+from galerne.cli.runs import (
+    AFTER_TARGET_RATIO,
+    BEFORE_TARGET_RATIO,
+    RunComparison,
+    compare_runs,
+    runs_table,
+)
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
+from galerne.clock import SystemClock
 from galerne.language import Language, phrases
 from galerne.perf.cases import Outcome
 from galerne.site.validate import published_cases
@@ -24,10 +35,46 @@ def validate(*, as_json: bool) -> None:
     settings = read_settings(os.environ)
     catalog = Catalog(settings.catalog_folder)
     outcomes = validate_cases(catalog, published_cases(catalog))
+    machine = lay_foundation(settings, clock=SystemClock()).machine()
+    here = compare_runs(catalog, machine, RememberedRuns(settings.home, machine), installed(settings))
     if as_json:
-        print_json([_document(outcome) for outcome in outcomes])
+        print_json([*map(_document, outcomes), *(part for row in here for part in _here_documents(row))])
         return
     _print(outcomes, catalog, language=settings.language)
+    _print_here(here, language=settings.language)
+
+
+def _here_documents(row: RunComparison) -> list[dict[str, Any]]:
+    """This machine's own cases: before any run, and after the first."""
+    kinds = ("before", row.before_ratio, BEFORE_TARGET_RATIO), ("after", row.after_ratio, AFTER_TARGET_RATIO)
+    return [
+        {
+            "id": f"this-machine-{row.model_id}-{row.format_id}-{kind}",
+            "question": "this_machine",
+            "expected": row.measured_tokens_per_s,
+            "ours": row.measured_tokens_per_s * ratio,
+            "unit": "tokens/s",
+            "ratio": ratio,
+            "tolerance_ratio": target_ratio,
+            "verdict": "within" if abs(ratio - 1.0) <= target_ratio else "outside",
+            "n_runs": row.n_runs,
+            "method": "modelled" if kind == "before" else "derived",
+        }
+        for kind, ratio, target_ratio in kinds
+        if ratio is not None
+    ]
+
+
+def _print_here(here: Sequence[RunComparison], *, language: Language) -> None:
+    words, console = phrases("galerne.cli", language), make_console()
+    if not here:
+        console.print(f"\n{words['machine']}: {words['runs_none']}", markup=False)
+        return
+    console.print(runs_table(here, language=language))
+    targets = words["runs_targets"].format(
+        before=f"{BEFORE_TARGET_RATIO:.0%}", after=f"{AFTER_TARGET_RATIO:.0%}"
+    )
+    console.print(targets, style="dim", markup=False)
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:
