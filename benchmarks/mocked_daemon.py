@@ -8,24 +8,25 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from galerne.cli import house
+from galerne.cli import nodes
 from galerne.cli.app import app
-from galerne.engines import RemoteEngine, RemoteSettings
+from galerne.engines import LlamaSettings, RemoteEngine, RemoteSettings
 
 N_SLOTS = 256
 
 
 def main() -> None:
     """Serve; the node is the built-in model's, its engine is not."""
-    upstream, real = sys.argv[1], house.local_node
+    upstream = sys.argv[1]
 
-    def mocked_node(*arguments: Any, **named: Any) -> Any:
-        powered = real(*arguments, **named)
-        settings = RemoteSettings(model_id=powered.node.model_id, address=upstream, n_slots=N_SLOTS)
-        powered.node.engine = RemoteEngine(settings)
-        return powered
+    def mocked(settings: LlamaSettings, **_: Any) -> RemoteEngine:
+        return RemoteEngine(
+            RemoteSettings(
+                model_id=settings.model_id, address=upstream, n_slots=N_SLOTS, served_name="mock-model"
+            )
+        )
 
-    house.local_node = mocked_node  # type: ignore[assignment]
+    nodes.LlamaEngine = mocked  # type: ignore[assignment,misc]
     app(["serve", "--port", "0"])
 
 

@@ -17,9 +17,9 @@ app = typer.Typer(
     help="AI from the megawatt to the message, on infrastructure you own.\n\n"
     "Without a command: this machine, what fits on it, and a chat. In a pipe: one answer and its receipt.",
     no_args_is_help=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 site_app = typer.Typer(help="Plan a data centre: power, cooling, machines, euros, grams and litres.")
 catalog_app = typer.Typer(help="Look up the facts every figure stands on, each with its source.")
