@@ -23,6 +23,8 @@ from galerne.fleet import (
     MachineView,
     PlaceView,
     Presence,
+    QueuePlace,
+    QueueView,
     ResidentView,
     RouteDecision,
     ServedModel,
@@ -119,6 +121,8 @@ class FakeGateway:
     terms: list[LoadTerms | None] = field(default_factory=list)
     loads: list[tuple[str, LoadTerms | None, bool | None]] = field(default_factory=list)
     unloads: list[tuple[str, bool]] = field(default_factory=list)
+    place: QueuePlace | None = None
+    lines: tuple[QueueView, ...] = ()
 
     def standings(self, request_id: str) -> tuple[Standing, ...]:
         return self.limits
@@ -150,6 +154,12 @@ class FakeGateway:
         except BaseException as error:
             self.ends.append(type(error).__name__)
             raise
+
+    def queue_place(self, request_id: str) -> QueuePlace | None:
+        return self.place
+
+    def queues(self) -> tuple[QueueView, ...]:
+        return self.lines
 
     def receipt_id(self, request_id: str) -> str | None:
         return "rcpt_1" if self.asked and request_id == self.asked[-1].request_id else None

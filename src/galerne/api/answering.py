@@ -57,11 +57,15 @@ class Asker:
                         yield event
 
     def headers(self, request_id: str) -> dict[str, str]:
-        """The receipt of an answer in flight, and the limits it is held to."""
+        """The receipt of an answer in flight, its place in the line, and the limits it is held to."""
         gateway = self._services.gateway
+        line: dict[str, str] = {}
+        if (place := gateway.queue_place(request_id)) is not None:
+            line["galerne-queue-position"] = str(place.position)
+            line["galerne-queued-s"] = f"{place.waited_s:.3f}"
         receipt_id = gateway.receipt_id(request_id)
         receipt = {"galerne-receipt": receipt_id} if receipt_id else {}
-        return receipt | limit_headers(gateway.standings(request_id))
+        return receipt | line | limit_headers(gateway.standings(request_id))
 
     async def whole_answers(self, questions: Sequence[GenerationRequest]) -> list[Answered]:
         """The answers, once they are complete."""

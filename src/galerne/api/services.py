@@ -17,6 +17,8 @@ from galerne.fleet import (
     GatewayStatus,
     LoadTerms,
     ModelPrice,
+    QueuePlace,
+    QueueView,
     ResidentView,
     ServedModel,
 )
@@ -41,6 +43,14 @@ class Answers(Protocol):
 
     def receipt_id(self, request_id: str) -> str | None:
         """The id that the receipt of an answer in flight will have."""
+        ...
+
+    def queue_place(self, request_id: str) -> QueuePlace | None:
+        """Where a request in line or at work stands."""
+        ...
+
+    def queues(self) -> Sequence[QueueView]:
+        """The lines before the nodes."""
         ...
 
     async def count_tokens(self, request: GenerationRequest, *, terms: LoadTerms | None = None) -> int:

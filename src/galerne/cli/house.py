@@ -32,6 +32,7 @@ from galerne.errors import InvalidRequest
 from galerne.fleet import (
     Admission,
     ChainObserver,
+    FairQueue,
     Gateway,
     Pool,
     PoolRules,
@@ -220,6 +221,11 @@ def _make_gateway(
         grid=foundation.grid,
         facility=foundation.facility(),
         throughput=throughput,
+        queue=FairQueue(
+            clock=clock,
+            most_tokens=float(settings.queue_tokens),
+            most_first_token_s=settings.queue_s,
+        ),
         observer=ChainObserver(
             surroundings=surroundings,
             accountant=accountant,

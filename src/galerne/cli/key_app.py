@@ -40,12 +40,24 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="When it ends: `30d`, `12h`, or a date such as 2027-06-30 (UTC).")
     ] = None,
+    priority: Annotated[
+        str, typer.Option(help="`low`, `normal` or `high`: its share of the engines while others wait.")
+    ] = "normal",
     json_output: Json = False,
 ) -> None:
     """Make a key and print it, this once. From the first key on nobody asks without one."""
     from galerne.cli.commands.key import create as go
 
-    go(name, owner=owner, project=project, scopes=scope, models=model, expires=expires, as_json=json_output)
+    go(
+        name,
+        owner=owner,
+        project=project,
+        scopes=scope,
+        models=model,
+        expires=expires,
+        priority=priority,
+        as_json=json_output,
+    )
 
 
 @key_app.command("list")
@@ -54,6 +66,18 @@ def list_keys(json_output: Json = False) -> None:
     from galerne.cli.commands.key import list_keys as go
 
     go(as_json=json_output)
+
+
+@key_app.command("priority")
+def priority(
+    key: Key,
+    level: Annotated[str, typer.Argument(help="`low` (a quarter), `normal`, or `high` (four times).")],
+    json_output: Json = False,
+) -> None:
+    """Give a key another share of the engines while others wait; nobody is ever kept out by it."""
+    from galerne.cli.commands.key import set_priority as go
+
+    go(key, level, as_json=json_output)
 
 
 @key_app.command("revoke")

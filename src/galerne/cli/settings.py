@@ -35,6 +35,8 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_MARKET_G_PER_KWH": "Emission factor of your contract: beside the place's, never instead.",
     "GALERNE_MARKET_SOURCE": "What proves that factor, in your words (default: user-contract).",
     "GALERNE_PRICES": "File of what you ask for each model (default: prices.toml in GALERNE_HOME, if any).",
+    "GALERNE_QUEUE_TOKENS": "Expected tokens that may wait before an engine (default: 1000000).",
+    "GALERNE_QUEUE_S": "Longest expected time to the first token worth waiting (default: 300).",
     "GALERNE_PLACE": "Name of the place this machine stands in (default: home).",
     "GALERNE_PUE_RATIO": "Power usage effectiveness of that place (default: 1, nothing added at home).",
     "GALERNE_WATER_L_PER_KWH": "Water evaporated on site per kWh of IT energy (default: 0 at home).",
@@ -89,6 +91,8 @@ class Settings:
     price_eur_per_kwh: float | None
     tariff: Path | None
     prices: Path | None
+    queue_tokens: int
+    queue_s: float
     grid_source: str
     entsoe_key: str | None
     electricity_maps_key: str | None
@@ -181,6 +185,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         price_eur_per_kwh=_number(environ, "GALERNE_PRICE_EUR_PER_KWH", None, least=0.0),
         tariff=_file(environ, "GALERNE_TARIFF"),
         prices=_file(environ, "GALERNE_PRICES") or _existing(home.expanduser().absolute() / "prices.toml"),
+        queue_tokens=_whole(environ, "GALERNE_QUEUE_TOKENS", 1_000_000, least=1),
+        queue_s=_number(environ, "GALERNE_QUEUE_S", 300.0, least=0.0) or 0.0,
         grid_source=_choice(environ, "GALERNE_GRID", GRID_SOURCES),
         entsoe_key=environ.get("GALERNE_ENTSOE_KEY") or None,
         electricity_maps_key=environ.get("GALERNE_ELECTRICITY_MAPS_KEY") or None,

@@ -13,6 +13,7 @@ from galerne.fleet.chain import (
 from galerne.fleet.gateway import Gateway, GatewayEvent
 from galerne.fleet.pool import Pool, PoolRules
 from galerne.fleet.pricing import ModelPrice, model_prices
+from galerne.fleet.queue import FairQueue, QueuePlace, QueueView
 from galerne.fleet.records import (
     Delivered,
     Expectation,
@@ -35,6 +36,7 @@ __all__ = [
     "Delivered",
     "EngineView",
     "Expectation",
+    "FairQueue",
     "Gateway",
     "GatewayEvent",
     "GatewayStatus",
@@ -48,6 +50,8 @@ __all__ = [
     "Pool",
     "PoolRules",
     "Presence",
+    "QueuePlace",
+    "QueueView",
     "ResidentView",
     "RouteDecision",
     "Router",

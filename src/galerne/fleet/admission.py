@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from galerne.clock import Clock
 from galerne.energy import EnergySplit
@@ -55,8 +56,10 @@ class Admission:
             holding.add_done_callback(lambda done: self._give_back(request.request_id, done))
             raise
 
-    async def withdraw(self, request: GenerationRequest) -> None:
-        """Give back what was held for a request that will have no receipt."""
+    async def withdraw(self, request: GenerationRequest, standings: Sequence[Standing]) -> None:
+        """Give back what was held for a request that will have no receipt; nothing was, without a limit."""
+        if not standings:
+            return
         await asyncio.shield(asyncio.to_thread(self._quotas.release, request.request_id))
 
     def _hold(self, request: GenerationRequest, payer: Payer, node: Node) -> list[Standing]:

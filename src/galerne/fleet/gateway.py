@@ -16,6 +16,7 @@ from galerne.errors import EngineCrashed, UnknownModel
 from galerne.fleet.admission import Admission
 from galerne.fleet.chain import ChainObserver, ChainView
 from galerne.fleet.pool import Pool
+from galerne.fleet.queue import FairQueue, QueuePlace, QueueView, Turn
 from galerne.fleet.records import (
     Delivered,
     GatewayStatus,
@@ -54,8 +55,9 @@ FIRST_LOAD_S = 5.0
 class _Progress:
     """What an answer has used so far: the bill of one that does not reach its end."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, queued_s: float) -> None:
         self._clock = clock
+        self._queued_s = queued_s
         self._began_s = clock.monotonic_s()
         self._first_token_s: float | None = None
         self.prompt = PromptRead(prompt_tokens=0, cached_tokens=0)
@@ -76,7 +78,7 @@ class _Progress:
             prompt_tokens=self.prompt.prompt_tokens,
             cached_tokens=self.prompt.cached_tokens,
             new_tokens=self.new_tokens,
-            queued_s=0.0,
+            queued_s=self._queued_s,
             prefill_s=first_s - self._began_s,
             decode_s=now_s - first_s,
         )
@@ -99,6 +101,7 @@ class Gateway:
         throughput: counts the tokens that leave.
         observer: composes the view of the chain.
         on_run: told of each answer that ended, and how many others were in flight.
+        queue: the line before the engines; without one, a line with the usual bounds.
     """
 
     def __init__(  # noqa: PLR0913  # the composition root names each part
@@ -114,6 +117,7 @@ class Gateway:
         throughput: Throughput,
         observer: ChainObserver,
         on_run: Callable[[Node, Usage, int], None] = lambda _node, _usage, _others: None,
+        queue: FairQueue | None = None,
     ) -> None:
         self._on_run = on_run
         self.pool = pool
@@ -122,6 +126,7 @@ class Gateway:
         self._router = router
         self._accountant = accountant
         self._admission = admission
+        self.queue = queue or FairQueue(clock=clock)
         self._clock = clock
         self._grid = grid
         self._facility = facility
@@ -233,14 +238,17 @@ class Gateway:
             n_installed=presences.count(Presence.INSTALLED) + presences.count(Presence.LEAVING),
             states={node_id: str(status.state) for node_id, status in statuses.items()},
             n_active=sum(status.n_active for status in statuses.values()),
-            n_waiting=sum(status.n_waiting for status in statuses.values()),
+            n_waiting=sum(status.n_waiting for status in statuses.values())
+            + sum(view.n_waiting for view in self.queues()),
         )
 
     def chain(self) -> ChainView:
         """Every link from the grid to the last answer, now."""
         loaded = [each for each in self.pool.residents if each.presence() is Presence.LOADED]
         latest = max(loaded, key=lambda each: (each.n_held, each.used_s), default=self.pool.residents[0])
-        return self._observer.view(latest.node)
+        view = self._observer.view(latest.node)
+        n_waiting = sum(line.n_waiting for line in self.queues() if line.node_id == latest.node.node_id)
+        return replace(view, engine=replace(view.engine, n_waiting=n_waiting)) if n_waiting else view
 
     def receipt_id(self, request_id: str) -> str | None:
         """The id that the receipt of an answer in flight will have."""
@@ -249,6 +257,14 @@ class Gateway:
     def standings(self, request_id: str) -> Sequence[Standing]:
         """The limits that hold for an answer in flight, as they stood with its worst case."""
         return self._standings.get(request_id, ())
+
+    def queue_place(self, request_id: str) -> QueuePlace | None:
+        """Where a request in line or at work stands."""
+        return self.queue.place(request_id)
+
+    def queues(self) -> tuple[QueueView, ...]:
+        """The lines before the nodes."""
+        return self.queue.views()
 
     def decide(self, request: GenerationRequest) -> RouteDecision:
         """Where this request would go now.
@@ -287,32 +303,33 @@ class Gateway:
         standings = await self._admission.admit(request, payer, decision.node)
         async with contextlib.AsyncExitStack() as stack:
             try:
-                waited_s = await stack.enter_async_context(self.pool.held(decision.node, terms))
+                turn = await stack.enter_async_context(self.queue.turn(request, payer, decision))
+                turn.waited_s += await stack.enter_async_context(self.pool.held(decision.node, terms))
                 receipt_id = self._accountant.begin(
                     request.request_id, decision.node.model_id, weights=decision.node.weights
                 )
             except BaseException:
-                await self._admission.withdraw(request)
+                await self._admission.withdraw(request, standings)
                 raise
             self._receipt_ids[request.request_id] = receipt_id
             self._standings[request.request_id] = standings
-            async with contextlib.aclosing(self._answer(request, payer, decision, waited_s)) as events:
+            async with contextlib.aclosing(self._answer(request, payer, decision, turn)) as events:
                 async for event in events:
                     yield event
 
     async def _answer(
-        self, request: GenerationRequest, payer: Payer, decision: RouteDecision, waited_s: float
+        self, request: GenerationRequest, payer: Payer, decision: RouteDecision, turn: Turn
     ) -> AsyncGenerator[GatewayEvent, None]:
-        """The answer of a model that is loaded."""
+        """The answer of a model that is loaded and has a place for it."""
         node = decision.node
-        progress = _Progress(self._clock)
+        progress = _Progress(self._clock, queued_s=turn.waited_s)
         finished: Finished | None = None
         reason = FinishReason.CANCELLED
         stream = self._work(node, request)
         try:
             async for event in stream:
                 if isinstance(event, Finished):
-                    finished = _with_waiting(event, waited_s)
+                    finished = _with_waiting(event, turn.waited_s)
                     break
                 if isinstance(event, PromptRead | TokenChunk):
                     self._account(node, request, progress, event)
@@ -322,6 +339,7 @@ class Gateway:
             raise
         finally:
             del self._receipt_ids[request.request_id], self._standings[request.request_id]
+            turn.note(finished.usage if finished else progress.usage())
             await asyncio.shield(stream.aclose())
             if finished is None:
                 await self._write_bill(request, payer, progress.usage(), reason)

@@ -112,6 +112,7 @@ class Expectation:
 
     Attributes:
         first_token_s: queue and prefill.
+        prefill_s: of that, reading the prompt.
         total_s: to the last token.
         it_j: energy of this answer's share of the machine.
         co2_g: of the electricity.
@@ -124,6 +125,12 @@ class Expectation:
     it_j: float
     co2_g: float
     cost_eur: float
+    prefill_s: float = 0.0
+
+    @property
+    def answer_s(self) -> float:
+        """Time in a place: reading and writing, without waiting."""
+        return self.total_s - self.first_token_s + self.prefill_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,6 +57,7 @@ def expect(
         it_j=float(split.it_j),
         co2_g=float(use_co2_g(split, facility, g_per_kwh=grid.g_per_kwh)),
         cost_eur=float(electricity_eur(split, facility, eur_per_kwh=grid.eur_per_kwh)),
+        prefill_s=float(prefill.duration_s),
     )
 
 

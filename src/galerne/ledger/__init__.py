@@ -10,7 +10,17 @@ from galerne.ledger.audit import ChainHead
 from galerne.ledger.events import Events
 from galerne.ledger.impact import Impact, Tokens, impact_of, price_eur
 from galerne.ledger.keys import ApiKey, Keys, Scope, hash_key
-from galerne.ledger.limits import OWNER_OF_MACHINE, PARTS, Limit, Payer, Period, Standing, Unit, parts_of
+from galerne.ledger.limits import (
+    OWNER_OF_MACHINE,
+    PARTS,
+    Limit,
+    Payer,
+    Period,
+    Priority,
+    Standing,
+    Unit,
+    parts_of,
+)
 from galerne.ledger.prices import PriceBook, read_prices
 from galerne.ledger.quotas import Quotas
 from galerne.ledger.receipt import Receipt
@@ -52,6 +62,7 @@ __all__ = [
     "Period",
     "PriceBook",
     "PriceFactors",
+    "Priority",
     "Quotas",
     "Receipt",
     "Scope",

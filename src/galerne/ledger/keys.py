@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from galerne.errors import KeyNameTaken, UnknownKey
 from galerne.ledger.ids import sortable_id
-from galerne.ledger.limits import Payer
+from galerne.ledger.limits import Payer, Priority
 from galerne.ledger.schema import KEYS
 from galerne.storage import reading, writing
 
@@ -44,6 +44,7 @@ class ApiKey:
         models: the only models it may use; None for all.
         expires_at: None for never.
         revoked_at: None while it is not.
+        priority: its share of the engines while others wait.
     """
 
     key_id: str
@@ -56,6 +57,7 @@ class ApiKey:
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+    priority: Priority = Priority.NORMAL
 
     def status(self, at: float) -> str:
         """``active``, ``expired`` or ``revoked``."""
@@ -66,7 +68,13 @@ class ApiKey:
     @property
     def payer(self) -> Payer:
         """On whose account its answers go."""
-        return Payer(key_id=self.key_id, owner=self.owner, project=self.project, models=self.models)
+        return Payer(
+            key_id=self.key_id,
+            owner=self.owner,
+            project=self.project,
+            models=self.models,
+            priority=self.priority,
+        )
 
 
 def hash_key(secret: str) -> str:
@@ -91,6 +99,7 @@ class Keys:
         scopes: Iterable[Scope] = (Scope.INFERENCE, Scope.READ),
         models: Iterable[str] | None = None,
         expires_at: float | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> tuple[ApiKey, str]:
         """Make a key; returns it with its secret, which cannot be shown again.
 
@@ -111,6 +120,7 @@ class Keys:
             "created_at": at,
             "expires_at": expires_at,
             "revoked_at": None,
+            "priority": priority.value,
         }
         try:
             with writing(self._engine) as connection:
@@ -179,6 +189,19 @@ class Keys:
             raise UnknownKey(key=name)
         return self.find(key.key_id), secret
 
+    def set_priority(self, name: str, priority: Priority) -> ApiKey:
+        """Give a key another share of the engines.
+
+        Raises:
+            UnknownKey: there is no such key.
+        """
+        key = self.find(name)
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(KEYS).where(KEYS.c.key_id == key.key_id).values(priority=priority.value)
+            )
+        return self.find(key.key_id)
+
     def with_hash(self, key_hash: str, *, at: float) -> ApiKey | None:
         """The key whose secret has this hash, whether it still opens or not; None where nobody has it."""
         old = (KEYS.c.old_key_hash == key_hash) & (KEYS.c.old_key_ends_at > at)
@@ -214,4 +237,5 @@ def _key_of(row: Mapping[Any, Any]) -> ApiKey:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
+        priority=Priority(row["priority"] or Priority.NORMAL),
     )

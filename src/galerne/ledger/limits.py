@@ -50,6 +50,19 @@ class Period(StrEnum):
     TOTAL = "total"
 
 
+class Priority(StrEnum):
+    """How large a share of the engines a key has while others wait too. Nobody is ever kept out by it."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @property
+    def weight(self) -> float:
+        """Its share over that of a normal key."""
+        return {"low": 0.25, "normal": 1.0, "high": 4.0}[self.value]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payer:
     """On whose account an answer goes.
@@ -59,12 +72,14 @@ class Payer:
         owner: the person whose key it is.
         project: what it is for.
         models: the only models the key may use; None for all.
+        priority: its share of the engines while others wait.
     """
 
     key_id: str | None = None
     owner: str | None = None
     project: str | None = None
     models: frozenset[str] | None = None
+    priority: Priority = Priority.NORMAL
 
     def subjects(self, model_id: str) -> tuple[str, ...]:
         """Whose limits an answer of this model counts against."""

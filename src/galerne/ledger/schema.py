@@ -135,6 +135,7 @@ KEYS = Table(
     Column("created_at", Float(53), nullable=False),
     Column("expires_at", Float(53)),
     Column("revoked_at", Float(53)),
+    Column("priority", String(10)),
 )
 """One row per key, which is kept as a hash; a rotated key keeps its row."""
 

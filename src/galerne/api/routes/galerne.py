@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request
 
+from galerne.api.keys import Caller
 from galerne.api.routes.accounts import may_see
 from galerne.api.services import Services
 from galerne.api.wire.chain import ChainBody, chain_body
 from galerne.api.wire.fit import FitList, fit_body
 from galerne.api.wire.prices import PriceList, price_list
+from galerne.api.wire.queue import QueueList, queue_list
 
 
 def galerne_routes(services: Services) -> APIRouter:
@@ -23,6 +25,12 @@ def galerne_routes(services: Services) -> APIRouter:
         if chain.answer is not None and not may_see(chain.answer, request.state.caller, services.keys):
             chain = replace(chain, answer=None)
         return chain_body(chain, services.catalog.sources)
+
+    @router.get("/v1/galerne/queue", summary="Show who waits for the engines")
+    def show_queue(request: Request) -> QueueList:
+        caller: Caller = request.state.caller
+        key = caller.payer.key_id or caller.payer.owner or ""
+        return queue_list(services.gateway.queues(), key=key, is_admin=caller.is_admin)
 
     if (prices := services.prices) is not None:
 

@@ -13,7 +13,7 @@ from galerne.cli.settings import Settings, read_settings
 from galerne.clock import SystemClock
 from galerne.errors import InvalidRequest
 from galerne.language import phrases
-from galerne.ledger import ApiKey, Ledger, Scope
+from galerne.ledger import ApiKey, Ledger, Priority, Scope
 
 MOST_LETTERS = 100
 STYLES = {"active": "green", "expired": "yellow", "revoked": "red"}
@@ -37,6 +37,7 @@ def create(
     scopes: Sequence[str] | None,
     models: Sequence[str] | None,
     expires: str | None,
+    priority: str = "normal",
     as_json: bool,
 ) -> None:
     """Make a key and print its secret, which nobody can show again.
@@ -60,6 +61,7 @@ def create(
             scopes=wanted,
             models=models or None,
             expires_at=expires_at,
+            priority=_priority(priority),
             at=now_at,
         )
     if as_json:
@@ -69,6 +71,31 @@ def create(
     _print_secret(secret, settings, words["key_made"].format(name=name, owner=key.owner))
     if first:
         make_console().print(words["key_first"])
+
+
+def set_priority(name: str, level: str, *, as_json: bool) -> None:
+    """Give a key another share.
+
+    Raises:
+        InvalidRequest: there is no such level.
+        UnknownKey: there is no such key.
+    """
+    settings, now_at = read_settings(os.environ), SystemClock().now_at()
+    priority = _priority(level)
+    with opened_ledger(settings) as ledger:
+        key = ledger.keys.set_priority(name, priority)
+    if as_json:
+        print_json(document(key, now_at))
+        return
+    words = phrases("galerne.cli", settings.language)
+    make_console().print(words["key_priority"].format(name=key.name, level=level), markup=False)
+
+
+def _priority(level: str) -> Priority:
+    known = [priority.value for priority in Priority]
+    if level not in known:
+        raise InvalidRequest(path="--priority", problem=f"one of {', '.join(known)}, not {level!r}")
+    return Priority(level)
 
 
 def list_keys(*, as_json: bool) -> None:
@@ -148,6 +175,7 @@ def document(key: ApiKey, now_at: float) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "status": key.status(now_at),
+        "priority": key.priority.value,
     }
 
 
