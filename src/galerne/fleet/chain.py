@@ -100,7 +100,6 @@ class EngineView:
     expected_tokens_per_s: float
     history_tokens_per_s: tuple[float, ...]
     method: str
-    n_waiting: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

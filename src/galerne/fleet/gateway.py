@@ -248,7 +248,7 @@ class Gateway:
         latest = max(loaded, key=lambda each: (each.n_held, each.used_s), default=self.pool.residents[0])
         view = self._observer.view(latest.node)
         n_waiting = sum(line.n_waiting for line in self.queues() if line.node_id == latest.node.node_id)
-        return replace(view, engine=replace(view.engine, n_waiting=n_waiting)) if n_waiting else view
+        return replace(view, engine=replace(view.engine, n_waiting=view.engine.n_waiting + n_waiting))
 
     def receipt_id(self, request_id: str) -> str | None:
         """The id that the receipt of an answer in flight will have."""

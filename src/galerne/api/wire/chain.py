@@ -68,7 +68,6 @@ class ChainEngine(BaseModel):
     expected_tokens_per_s: float
     history_tokens_per_s: list[float]
     method: str
-    n_waiting: int = Field(0, description="Requests in line before it.")
 
 
 class ChainBody(BaseModel):
