@@ -12,7 +12,6 @@ It writes the fitted rows of ``calibrations.toml``, a packaged sample of the run
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +20,11 @@ from energy_runs import EnergyRuns, read_energy_runs
 from fitting import fit_relative, folds, folds_of_groups, held_out, held_out_within
 from llama_cpp import fit_llama_cpp
 from report import write_report
+from results import Results
 from serving_runs import Runs, plan_of, read_runs
 
 from galerne.catalog import Catalog, default_catalog
-from galerne.perf.terms import TERMS
+from galerne.perf.terms import FIXED, TERMS
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "src/galerne/catalog/data"
@@ -47,32 +47,60 @@ AT_LEAST_IDEAL = frozenset(
 )
 """Nothing is faster than the datasheet: these are never below 1."""
 LOWEST = np.array([1.0 if name in AT_LEAST_IDEAL else 0.0 for name in TERMS])
-POWER = ("base_power_ratio", "traffic_power_ratio", "flop_power_ratio", "sequence_power_s")
+POWER = (
+    "base_power_ratio",
+    "traffic_power_ratio",
+    "flop_power_ratio",
+    "sequence_power_s",
+    "quantised_power_ratio",
+)
 QUEUE_RATIO = 0.5
 """Runs whose wait for the first token is over half of their writing time were queueing: left out."""
 SAMPLE_PER_ENGINE = 30
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything the report prints: predictions by scheme, beside the measurements."""
-
-    runs: pd.DataFrame
-    measured_s: np.ndarray
-    schemes: dict[str, np.ndarray]
-    n_duplicates: int
-    n_queued: int
-    queued_predicted: tuple[np.ndarray, np.ndarray]
-    intervals: dict[str, tuple[np.ndarray, np.ndarray]]
-    energy: pd.DataFrame
-    energy_schemes: dict[str, np.ndarray]
-    rows: dict[str, dict[str, float]]
-    llama_cpp: pd.DataFrame
+OWN_TERMS = (*FIXED, "expert_flop_ratio")
+"""What is an engine's own: its fixed times, and its kernels for many small products."""
+OWN = "one hardware, own overheads"
+"""The fit of the product: traffic and arithmetic shared, the rest of each engine."""
 
 
 def fit_time(terms: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Coefficients of the duration."""
     return fit_relative(terms, measured, LOWEST)
+
+
+def by_engine(terms: np.ndarray, engines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Terms with fixed times apart for each engine, and their lowest coefficients.
+
+    What a byte or an operation takes is the hardware's and the formats'; what a layer, a sequence or a step
+    takes besides is the engine's own, and how well it packs experts. One fit of all runs so knows more of the
+    hardware than one engine's.
+    """
+    columns, lowest = [], []
+    for name, column, least in zip(TERMS, terms.T, LOWEST, strict=True):
+        for engine in ENGINES if name in OWN_TERMS else ("",):
+            columns.append(np.where(engines == engine, column, 0.0) if engine else column)
+            lowest.append(least)
+    return np.column_stack(columns), np.array(lowest)
+
+
+def fit_by_engine(terms: np.ndarray, measured: np.ndarray, engines: np.ndarray) -> dict[str, np.ndarray]:
+    """Coefficients of each engine, in the order of the terms."""
+    apart, lowest = by_engine(terms, engines)
+    fitted = iter(fit_relative(apart, measured, lowest))
+    found: dict[str, list[float]] = {engine: [] for engine in ENGINES}
+    for name in TERMS:
+        shared = None if name in OWN_TERMS else next(fitted)
+        for engine in ENGINES:
+            found[engine].append(next(fitted) if shared is None else shared)
+    return {engine: np.array(values) for engine, values in found.items()}
+
+
+def held_out_by_engine(
+    terms: np.ndarray, measured: np.ndarray, groups: np.ndarray, engines: np.ndarray
+) -> np.ndarray:
+    """Predictions of each group by such a fit on all others."""
+    apart, lowest = by_engine(terms, engines)
+    return held_out(apart, measured, groups, lambda some, times: fit_relative(some, times, lowest))
 
 
 def fit_power(terms: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -107,33 +135,30 @@ def calibrate(everything: Runs, energy: EnergyRuns, *, n_read: int, catalog: Cat
     schemes = _schemes(runs, terms, measured)
     recent = (energy.table.version == "v3").to_numpy()
     new_terms, new_s = energy.terms[recent], energy.table.interval_s.to_numpy()[recent]
-    vllm = engines == "vllm"
+    both_terms, both_s = np.concatenate([terms, new_terms]), np.concatenate([measured, new_s])
+    both_models = np.concatenate([runs.model, energy.table.model[recent]])
+    both_engines = np.concatenate([engines, np.full(len(new_s), "vllm")])
+    fitted = {"any": fit_time(both_terms, both_s), **fit_by_engine(both_terms, both_s, both_engines)}
     rows, intervals = {}, {}
-    parts = {"any": np.ones(len(runs), bool)} | {engine: engines == engine for engine in ENGINES}
-    for name, mask in parts.items():
-        with_new = name in {"any", "vllm"}
-        fitted = fit_time(
-            np.concatenate([terms[mask], new_terms]) if with_new else terms[mask],
-            np.concatenate([measured[mask], new_s]) if with_new else measured[mask],
-        )
-        scheme = "all engines: leave one model out" if name == "any" else "own engine: leave one model out"
+    for name, found in fitted.items():
+        mask = np.ones(len(runs), bool) if name == "any" else engines == name
+        scheme = "all engines: leave one model out" if name == "any" else f"{OWN}: leave one model out"
         error = np.abs(schemes[scheme][mask] / measured[mask] - 1.0)
-        row = dict(zip(TERMS, fitted, strict=True))
+        row = dict(zip(TERMS, found, strict=True))
         rows[f"{name}-accelerator"] = row | {"error_ratio": float(np.nanmean(error))}
-    intervals["vLLM of the serving runs alone, which never saw these"] = (
-        new_terms @ fit_time(terms[vllm], measured[vllm]),
+    intervals["the serving runs alone, which never saw these"] = (
+        new_terms @ fit_by_engine(terms, measured, engines)["vllm"],
         new_s,
     )
-    both_terms = np.concatenate([terms[vllm], new_terms])
-    both_s = np.concatenate([measured[vllm], new_s])
-    both_models = np.concatenate([runs.model[vllm], energy.table.model[recent]])
-    without_model = held_out(both_terms, both_s, both_models, fit_time)
-    intervals["vLLM on both, leave one model out"] = (without_model[vllm.sum() :], new_s)
-    energy_schemes = _energy_schemes(energy, recent, without_model[vllm.sum() :])
+    without_model = held_out_by_engine(both_terms, both_s, both_models, both_engines)[len(runs) :]
+    intervals["on both, leave one model out"] = (without_model, new_s)
+    energy_schemes = _energy_schemes(energy, recent, without_model)
     power = dict(zip(POWER, fit_power(energy.power, energy.full_power_s), strict=True))
     llama_cpp_row, llama_cpp_table = fit_llama_cpp(Path(__file__).with_name("llama_cpp_gpu.csv"), catalog)
     rows["llama.cpp-accelerator"] = llama_cpp_row
     rows = {name: row | power for name, row in rows.items()}
+    # Measured on engines that scale activations on the way; llama.cpp's kernels were not.
+    rows["llama.cpp-accelerator"]["quantised_power_ratio"] = 0.0
     return Results(
         runs=runs,
         measured_s=measured,
@@ -162,7 +187,7 @@ def _schemes(runs: pd.DataFrame, terms: np.ndarray, measured: np.ndarray) -> dic
     ideal = np.array([0.0 if name.endswith("_s") or "wide" in name else 1.0 for name in TERMS])
 
     def within(groups: np.ndarray) -> np.ndarray:
-        return held_out_within(terms, measured, groups, engines, fit_time)
+        return held_out_by_engine(terms, measured, groups, engines)
 
     return {
         "datasheet alone (all ratios 1, no fixed times)": terms @ ideal,
@@ -171,10 +196,10 @@ def _schemes(runs: pd.DataFrame, terms: np.ndarray, measured: np.ndarray) -> dic
         "all engines: leave one model out": held_out(terms, measured, models, fit_time),
         "all engines: leave one GPU out": held_out(terms, measured, gpus, fit_time),
         "all engines: leave one engine out": held_out(terms, measured, engines, fit_time),
-        "own engine: 5 folds": within(fold),
-        "own engine: 5 folds of whole series": within(series_fold),
-        "own engine: leave one model out": within(models),
-        "own engine: leave one GPU out": within(gpus),
+        f"{OWN}: 5 folds": within(fold),
+        f"{OWN}: 5 folds of whole series": within(series_fold),
+        f"{OWN}: leave one model out": within(models),
+        f"{OWN}: leave one GPU out": within(gpus),
         "own engine and model: 5 folds": held_out_within(terms, measured, fold, pair, fit_time),
     }
 

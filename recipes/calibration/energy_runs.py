@@ -17,7 +17,7 @@ from galerne.catalog import Catalog, ModelSpec
 from galerne.catalog.records import Machine
 from galerne.perf import BatchShape, ServingPlan
 from galerne.perf.step import plan_power_terms
-from galerne.perf.terms import step_terms
+from galerne.perf.terms import WIDE_BYTES, step_terms
 from galerne.perf.work import plan_work, step_amounts
 
 MODELS = {
@@ -92,7 +92,7 @@ def read_energy_runs(v2: Path, v3: Path, catalog: Catalog) -> EnergyRuns:
         amounts, n_micro = step_amounts(plan, decode)
         used = n_micro * (per_amount @ amounts)
         used[1] += starts * (per_amount @ step_amounts(plan, prompt)[0])[1]
-        power.append([row.step_s, *used])
+        power.append([row.step_s, *used, row.step_s * (plan.format.bytes_per_weight < WIDE_BYTES)])
         limit_w = plan.machine.accelerators[0].power_limit_w
         full_power_s.append(row.accelerator_j * row.n_sequences / plan.n_devices / limit_w)
     return EnergyRuns(

@@ -11,11 +11,11 @@ import pandas as pd
 from galerne.perf.terms import TERMS
 
 if TYPE_CHECKING:
-    from calibrate import Results
+    from results import Results
 
 TARGETS = {
     "all engines: 5 folds": (18.0, 10.0),
-    "own engine: 5 folds": (18.0, 10.0),
+    "one hardware, own overheads: 5 folds": (18.0, 10.0),
     "own engine and model: 5 folds": (12.0, 7.0),
     "all engines: leave one model out": (25.0, None),
     "all engines: leave one GPU out": (25.0, None),
@@ -82,6 +82,7 @@ def _head(results: Results) -> list[str]:
 Written by `recipes/calibration/calibrate.py`; nothing here is tuned by hand. Time per output token of
 aggregated serving runs, from `silicon_sample.csv` of aiconfigurator-core 0.12.0 (Apache-2.0), with our
 formula (`galerne.perf.terms`); coefficients by bounded non-negative least squares on relative errors.
+One fit of all runs: what traffic and arithmetic take is shared, fixed times are each engine's own.
 
 * {len(results.runs)} runs used; {results.n_duplicates} rows left out as the same measurement written
   twice or as a layout that cannot be read (see `serving_runs.py`).
@@ -100,14 +101,14 @@ def _time(results: Results) -> list[str]:
         lines.append(_row(name, predicted, measured, _target(name, predicted, measured)))
     lines.append(_row("queueing runs, fit on all others", *results.queued_predicted))
     for title, column in (("GPU", "system"), ("engine", "backend"), ("model", "model")):
-        scheme = "own engine: 5 folds of whole series"
+        scheme = "one hardware, own overheads: 5 folds of whole series"
         lines += ["", f"### By {title} ({scheme})", "", *HEADER]
         for value in sorted(results.runs[column].unique()):
             mask = (results.runs[column] == value).to_numpy()
             lines.append(_row(value, results.schemes[scheme][mask], measured[mask]))
     for title, column, scheme in (
-        ("model left out", "model", "own engine: leave one model out"),
-        ("GPU left out", "system", "own engine: leave one GPU out"),
+        ("model left out", "model", "one hardware, own overheads: leave one model out"),
+        ("GPU left out", "system", "one hardware, own overheads: leave one GPU out"),
         ("engine left out", "backend", "all engines: leave one engine out"),
     ):
         lines += ["", f"### By {title} ({scheme})", "", *HEADER]
@@ -122,7 +123,7 @@ def _time(results: Results) -> list[str]:
 
 
 def _worst(results: Results) -> list[str]:
-    scheme = "own engine: 5 folds of whole series"
+    scheme = "one hardware, own overheads: 5 folds of whole series"
     ratio = results.schemes[scheme] / results.measured_s
     order = np.argsort(-np.abs(np.log(ratio)))[:N_WORST]
     lines = ["", f"### The {N_WORST} worst runs ({scheme})", ""]

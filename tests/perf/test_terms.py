@@ -16,7 +16,7 @@ BOOKKEEPING = {"id", "target", "engine", "sources", "spread", "error_ratio", "ba
 
 def test_every_coefficient_of_a_calibration_multiplies_something():
     fields = {field.name for field in dataclasses.fields(Calibration)}
-    assert fields - BOOKKEEPING == {*TERMS, *POWER_TERMS}
+    assert fields - BOOKKEEPING == {*TERMS, *POWER_TERMS, "quantised_power_ratio"}
 
 
 @pytest.mark.parametrize("calibration", CATALOG.calibrations.rows.values(), ids=lambda row: row.id)
@@ -48,3 +48,10 @@ def test_measured_runs_are_found_within_the_stated_error(engine):
     assert len(ratios) == 30
     assert np.abs(ratios - 1.0).mean() <= 1.5 * stated
     assert np.median(ratios) == pytest.approx(1.0, abs=stated)
+
+
+def test_each_doubling_of_the_devices_that_share_a_layer_costs_the_same_again():
+    row, one = TERMS.index("parallel_layer_s"), BatchShape(n_sequences=1.0)
+    costs = [float(step_terms(plan(tensor_parallel=degree), one)[row]) for degree in (1, 2, 4, 8)]
+    assert costs == pytest.approx([0.0, costs[1], 2 * costs[1], 3 * costs[1]])
+    assert costs[1] > 0

@@ -96,7 +96,7 @@ def test_parts_of_a_price_add_up():
     lines = [line for line in ESSONNE.splitlines() if not line.startswith("electricity_eur")]
     text = "\n".join(lines).replace("[sampling]", f"electricity_parts = {parts}\n[sampling]")
     plan = plan_of(text)
-    assert figure(plan, "electricity_eur_per_kwh") == pytest.approx(0.070 + 0.0075 + 0.012)
+    assert figure(plan, "electricity_eur_per_kwh") == pytest.approx(0.070 + 0.0075 + 0.010)
     assert "fr-accise" in plan.figures["yearly_energy_eur"].sources
 
 

@@ -310,12 +310,14 @@ class Calibration:
         exchange_traffic_ratio: time of the exchange of tokens among experts, over the link's ideal.
         layer_s: fixed time of one layer.
         expert_layer_s: further fixed time of one layer of experts.
-        parallel_layer_s: further fixed time of one layer split over several devices.
+        parallel_layer_s: further fixed time of one layer for each doubling of the devices that share it, and
+            of one layer of experts for each doubling of those that divide them.
         quantised_layer_s: further fixed time of one layer whose weights have less than 16 bits.
         sequence_s: fixed time of each sequence of a copy: scheduling, sampling, streaming.
         prompt_s: fixed time of each prompt that a step begins.
         step_s: fixed time of one step: launch, synchronisation.
         base_power_ratio: power while stepping, before any traffic or arithmetic, over the power limit.
+        quantised_power_ratio: power added while stepping where dense weights have less than 16 bits.
         traffic_power_ratio: power added at full memory bandwidth, over the power limit.
         flop_power_ratio: power added at peak arithmetic, over the power limit (capped by it).
         sequence_power_s: energy that each sequence of a step adds on each device, over the power limit.
@@ -349,6 +351,7 @@ class Calibration:
     sequence_power_s: float
     error_ratio: float
     sources: Mapping[str, str]
+    quantised_power_ratio: float = 0.0
     spread: Mapping[str, Spread] = field(default_factory=dict)
 
 

@@ -83,9 +83,16 @@ def wall_j_per_token(catalog: Catalog, inputs: Inputs) -> float:
     system = catalog.systems[inputs["system"]]
     given = {**inputs, "accelerator": system.accelerator_id, "n_accelerators": system.n_accelerators}
     plan = _plan(catalog, given, tensor_parallel=int(inputs["tensor_parallel"]))
+    if "power_cap_w" in inputs:
+        plan = replace(plan, power_cap_w=float(inputs["power_cap_w"]))
     cost = steady_cost(plan, _load(given, n_sequences=_most_sequences(catalog, plan, given)))
     n_replicas = system.n_accelerators // plan.n_devices
-    server_w = n_replicas * float(cost.accelerator_w) + system.host_busy_w
+    accelerators_w = n_replicas * float(cost.accelerator_w)
+    device = plan.machine.accelerators[0]
+    idle_w, limit_w = (system.n_accelerators * w for w in (device.idle_w, device.power_limit_w))
+    # fans and supplies follow the heat: all of the host's busy power belongs to accelerators at their limit
+    busy_ratio = max(0.0, (accelerators_w - idle_w) / (limit_w - idle_w))
+    server_w = accelerators_w + system.host_idle_w + busy_ratio * (system.host_busy_w - system.host_idle_w)
     return server_w / (n_replicas * float(cost.output_tokens_per_s))
 
 

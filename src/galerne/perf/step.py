@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from galerne.catalog import Calibration
 from galerne.perf.records import BatchShape, ServingPlan, StepCost, StepWeights
-from galerne.perf.terms import COMPUTE, MEMORY, coefficients, plan_terms, roofline
+from galerne.perf.terms import COMPUTE, MEMORY, WIDE_BYTES, coefficients, plan_terms, roofline
 from galerne.perf.work import N_AMOUNTS, SEQUENCES, Work, plan_work, step_amounts
 from galerne.units import Numeric
 
@@ -76,8 +76,10 @@ def _power_w(
     """Power of accelerators and host while stepping, idle power included, and how far a cap slows the step.
 
         P = limit · min(1, base + traffic · bandwidth used + flop · arithmetic used + sequences · s / t)
+        slowdown = ((P − base) / (cap − base))^½
 
-    Under a cap set by the operator what is above the base takes longer for the same energy.
+    Under a cap set by the operator the clock falls and the voltage with it: power above the base goes with
+    the square of the clock, between the first power (voltage held) and the third (voltage in proportion).
 
     Args:
         plan: machine and calibration.
@@ -85,7 +87,10 @@ def _power_w(
         duration_s: of the step, without a cap.
     """
     machine, cal = plan.machine, plan.calibration
-    load_ratio = cal.base_power_ratio + full_power_s / np.maximum(duration_s, LEAST_STEP_S)
+    step_ratio = cal.base_power_ratio
+    if plan.format.bytes_per_weight < WIDE_BYTES:
+        step_ratio += cal.quantised_power_ratio
+    load_ratio = step_ratio + full_power_s / np.maximum(duration_s, LEAST_STEP_S)
     if not machine.accelerators:
         busy_w = machine.n_cores * machine.host.busy_core_w * np.minimum(1.0, load_ratio)
         return 0.0 * busy_w, machine.idle_w + busy_w, 1.0
@@ -96,7 +101,8 @@ def _power_w(
     if plan.power_cap_w is not None and plan.power_cap_w < device.power_limit_w:
         base_ratio = max(cal.base_power_ratio, idle_ratio)
         cap_ratio = max(plan.power_cap_w / device.power_limit_w, base_ratio + LEAST_CAP_RATIO)
-        slowdown = np.maximum(1.0, (used_ratio - base_ratio) / (cap_ratio - base_ratio))
+        above = np.maximum(1.0, (used_ratio - base_ratio) / (cap_ratio - base_ratio))
+        slowdown = np.sqrt(above)
         used_ratio = np.minimum(used_ratio, cap_ratio)
     host_w = machine.accelerator_host_w * plan.n_devices / len(machine.accelerators)
     return device.power_limit_w * plan.n_devices * used_ratio, host_w, slowdown

@@ -119,7 +119,9 @@ def plan_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
         terms[_ROW[name]] = row
     terms[_ROW["layer_s"], STEP] = model.n_layers
     terms[_ROW["expert_layer_s"], STEP] = n_expert_layers(model)
-    terms[_ROW["parallel_layer_s"], STEP] = model.n_layers * (roof.n_devices > 1)
+    hops = model.n_layers * np.log2(plan.tensor_parallel)
+    hops += n_expert_layers(model) * np.log2(plan.expert_parallel)
+    terms[_ROW["parallel_layer_s"], STEP] = hops
     terms[_ROW["quantised_layer_s"], STEP] = model.n_layers * (plan.format.bytes_per_weight < WIDE_BYTES)
     terms[_ROW["sequence_s"], SEQUENCES] = 1.0 / plan.data_parallel
     terms[_ROW["prompt_s"], PROMPTS] = 1.0
