@@ -1,8 +1,10 @@
 from html.parser import HTMLParser
 
 import pytest
+from markupsafe import escape
 
-from galerne.language import Language
+from galerne.language import Language, phrases
+from galerne.site.provenance import trace_plan
 from galerne.site.report import render_report
 from tests.site.factories import changed, plan_of
 
@@ -74,11 +76,7 @@ def test_every_picture_and_every_section(html):
     page = Page(html)
     assert page.tags.count("svg") == 6
     assert page.tags.count("h1") == 1
-    assert page.tags.count("h2") == 11
-
-
-def test_it_can_be_computed_again(html):
-    assert plan_of().scenario.fingerprint in html
+    assert page.tags.count("h2") == 12
 
 
 def test_each_language_says_its_own_words():
@@ -102,9 +100,24 @@ def test_what_the_planner_typed_is_only_text():
 def test_a_site_without_published_figures_has_a_report():
     text = changed().split("[[reported]]")[0]
     page = Page(render_report(plan_of(text), language=Language.FRENCH))
-    assert page.tags.count("h2") == 10
+    assert page.tags.count("h2") == 11
 
 
 def test_thirsty_cooling_has_a_report():
     text = changed(cooling_plant='"air-adiabatic"', place='"dallas"', zone='"US"')
     assert "L/kWh" in render_report(plan_of(text), language=Language.ENGLISH)
+
+
+def test_it_can_be_computed_again(html):
+    made = trace_plan(plan_of())
+    for fact in (made.scenario_fingerprint, made.facts_fingerprint, made.numpy, str(made.seed)):
+        assert fact in html
+    assert trace_plan(plan_of(changed(place='"lyon"'))).facts_fingerprint != made.facts_fingerprint
+    assert trace_plan(plan_of(changed(seed="7"))).facts_fingerprint == made.facts_fingerprint
+
+
+def test_what_to_watch_and_how_it_was_made_are_told(html):
+    language = Language.FRENCH if '<html lang="fr">' in html else Language.ENGLISH
+    say = phrases("galerne.site", language)
+    for name in ("chapter_warnings", "chapter_methods", "methods_step_text", "method_given"):
+        assert escape(say[name]) in html

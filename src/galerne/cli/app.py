@@ -251,21 +251,50 @@ for model_command in MODEL_COMMANDS:
     app.command()(model_command)
 
 
+ScenarioName = Annotated[
+    Path, typer.Argument(help="TOML scenario, or a worked case: essonne, hospital, le-chat, university, ...")
+]
+ScenarioChanges = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change it on the way, as in --set site.place=lyon; empty removes a key."),
+]
+SampleCount = Annotated[int, typer.Option(help="Samples instead of its own (50 to 4000).", min=0, max=4000)]
+
+
 @site_app.command("plan")
 def site_plan(
-    scenario: Annotated[Path, typer.Argument(help="TOML scenario, such as examples/essonne.toml.")],
+    scenario: ScenarioName,
+    changes: ScenarioChanges = None,
+    samples: SampleCount = 0,
     report: Annotated[Path | None, typer.Option(help="Also write an HTML report to this file.")] = None,
     json_output: Json = False,
 ) -> None:
     """Plan one site: machines, power, PUE, tokens per second, euros, grams and litres per million tokens."""
+    from galerne.cli.commands.site import Wish
     from galerne.cli.commands.site import plan as go
 
-    go(scenario=scenario, report=report, as_json=json_output)
+    wish = Wish(scenario=scenario, changes=tuple(changes or ()), n_samples=samples)
+    go(wish, report=report, as_json=json_output)
+
+
+@site_app.command("report")
+def site_report(
+    scenario: ScenarioName,
+    changes: ScenarioChanges = None,
+    samples: SampleCount = 0,
+    out: Annotated[Path | None, typer.Option(help="File to write (default: SCENARIO.html, here).")] = None,
+) -> None:
+    """Write the report of a plan: one HTML page with charts, assumptions and sources, to read and print."""
+    from galerne.cli.commands.site import Wish
+    from galerne.cli.commands.site import report as go
+
+    go(Wish(scenario=scenario, changes=tuple(changes or ()), n_samples=samples), out=out)
 
 
 @site_app.command("compare")
 def site_compare(
-    scenario: Annotated[Path, typer.Argument(help="TOML scenario; only its place is exchanged.")],
+    scenario: ScenarioName,
+    changes: ScenarioChanges = None,
     places: Annotated[str, typer.Option(help="Ids of places, with commas; `all` for every one.")] = "all",
     objective: Annotated[
         list[str] | None,
@@ -274,9 +303,11 @@ def site_compare(
     json_output: Json = False,
 ) -> None:
     """Rank places for one scenario: why, which are equal, and at which assumption the ranking turns."""
+    from galerne.cli.commands.site import Wish
     from galerne.cli.commands.site import compare as go
 
-    go(scenario=scenario, places=places, objectives=tuple(objective or ("cost",)), as_json=json_output)
+    wish = Wish(scenario=scenario, changes=tuple(changes or ()))
+    go(wish, places=places, objectives=tuple(objective or ("cost",)), as_json=json_output)
 
 
 @site_app.command("show")
@@ -292,14 +323,20 @@ def site_show(
 
 @site_app.command("configs")
 def site_configs(
-    scenario: Annotated[Path, typer.Argument(help="TOML scenario: model, system, workload, objective.")],
+    scenario: ScenarioName,
+    changes: ScenarioChanges = None,
     accelerators: Annotated[int, typer.Option(help="Accelerators to use.", min=1)] = 32,
     json_output: Json = False,
 ) -> None:
     """The best ways to run a model on some accelerators: throughput, latency, cost, energy."""
+    from galerne.cli.commands.site import Wish
     from galerne.cli.commands.site import configs as go
 
-    go(scenario=scenario, n_accelerators=accelerators, as_json=json_output)
+    go(
+        Wish(scenario=scenario, changes=tuple(changes or ())),
+        n_accelerators=accelerators,
+        as_json=json_output,
+    )
 
 
 @site_app.command("schema")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ _LOCALES: dict[Language, Any] = {Language.ENGLISH: "en-US", Language.FRENCH: "fr
 _LABEL_SIZE = 12.5
 _WIDE = 760  # of the charts that take the page's width
 _MOST_ROOM = 340  # of the names beside bars
+_LETTERS_A_LINE = 44
+_BREAK = "|"  # where a long name goes on in the next line
 _LETTER = 7.4  # room for a letter of a label: readers' fonts differ, and none may be cut
 
 
@@ -83,13 +86,15 @@ def draw_day(plan: SitePlan, wording: Wording) -> str:
     say, hours = wording.phrases, plan.hours
     it_w, facility_w = (_day_w(plan, power_w) for power_w in (hours.it_w, hours.facility_w))
     layers = {say["layer_it"]: it_w, say["layer_rest"]: facility_w - it_w}
+    contracted_w = plan.figures["contracted_w"].value
+    scale, unit = (1e6, "MW") if contracted_w >= 1e6 else (1e3, "kW")
     rows = [
-        {"hour": hour, "power": float(power_w[hour % 24]) / 1e6, "layer": name, "order": order}
+        {"hour": hour, "power": float(power_w[hour % 24]) / scale, "layer": name, "order": order}
         for order, (name, power_w) in enumerate(layers.items())
         for hour in range(25)
     ]
-    contracted = plan.figures["contracted_w"].value / 1e6
-    top = 1.12 * max(contracted, float(facility_w.max()) / 1e6)
+    contracted = contracted_w / scale
+    top = 1.12 * max(contracted, float(facility_w.max()) / scale)
     areas = (
         _chart(rows)
         .mark_area(interpolate="monotone")
@@ -102,7 +107,7 @@ def draw_day(plan: SitePlan, wording: Wording) -> str:
             y=alt.Y(
                 "power:Q",
                 scale=alt.Scale(domain=[0, top]),
-                axis=alt.Axis(title=say["axis_power"], titleAngle=0, titleY=-6, titleX=-6, tickCount=5),
+                axis=alt.Axis(title=unit, titleAngle=0, titleY=-6, titleX=-6, tickCount=5),
             ),
             color=alt.Color(
                 "layer:N",
@@ -112,7 +117,7 @@ def draw_day(plan: SitePlan, wording: Wording) -> str:
             order="order:Q",
         )
     )
-    text = f"{say['contracted']} {wording.quantity(contracted * 1e6, 'W')}"
+    text = f"{say['contracted']} {wording.quantity(contracted_w, 'W')}"
     line = _chart([{"y": contracted, "text": text}]).encode(y="y:Q")
     rule = line.mark_rule(color=GORSE, strokeWidth=1.5, strokeDash=[4, 3])
     note = line.mark_text(align="right", baseline="bottom", dx=-4, dy=-5, color=GORSE, fontSize=_LABEL_SIZE)
@@ -124,7 +129,10 @@ def draw_day(plan: SitePlan, wording: Wording) -> str:
 
 def draw_tornado(plan: SitePlan, wording: Wording) -> str:
     """What each input does to a million written tokens, euros on the left and grams on the right, as SVG."""
-    names = [name_input(swing.name, wording, names_in(plan)) for swing in plan.tornado[:TORNADO_ROWS]]
+    names = [
+        _BREAK.join(textwrap.wrap(name_input(swing.name, wording, names_in(plan)), _LETTERS_A_LINE))
+        for swing in plan.tornado[:TORNADO_ROWS]
+    ]
     width = (_WIDE - _MOST_ROOM - 70) // 2
     sides = (("eur", "EUR", "output_eur"), ("co2_g", "g", "output_co2_g"))
     charts = [
@@ -151,7 +159,7 @@ def _draw_side(
     domain = [min([*ends, best]) - margin, max([*ends, best]) + margin]
     first = side == "eur"
     axis = _names_axis("input", names) if first else alt.Y("input:N", sort=list(names), axis=None)
-    title = wording.phrases["column_eur" if first else "column_grams"]
+    title = wording.phrases["axis_eur" if first else "axis_grams"]
     bars = (
         _chart(rows)
         .mark_bar(height=13, cornerRadius=2)
@@ -167,7 +175,7 @@ def _draw_side(
         )
     )
     rule = _chart([{"best": best}]).mark_rule(color=INK, strokeWidth=1).encode(x="best:Q")
-    return (bars + rule).properties(width=width, height=22 * len(names))
+    return (bars + rule).properties(width=width, height=29 * len(names))
 
 
 def _day_w(plan: SitePlan, power_w: Any) -> Any:
@@ -225,11 +233,12 @@ def _chart(rows: list[dict[str, Any]]) -> Any:
 
 
 def _names_axis(field: str, names: Sequence[str]) -> Any:
-    room = min(_MOST_ROOM, _LETTER * max(len(name) for name in names))
+    room = min(_MOST_ROOM, _LETTER * max(len(line) for name in names for line in name.split(_BREAK)))
     axis = alt.Axis(
         title=None,
         ticks=False,
         labelPadding=8,
+        labelExpr=f"split(datum.label, '{_BREAK}')",
         labelLimit=int(0.86 * _MOST_ROOM),
         minExtent=room,
         maxExtent=room,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from galerne import __version__
+from galerne.catalog import Fact
 from galerne.site.climate import month_hour_mean
 from galerne.site.facility import FacilityHour
 from galerne.site.figures import FIGURES
 from galerne.site.plan import SitePlan
+from galerne.site.provenance import trace_plan
+from galerne.site.watch import watch_plan
 
 
 def plan_to_json(plan: SitePlan) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def plan_to_json(plan: SitePlan) -> dict[str, Any]:
     """
     scenario = plan.scenario
     return {
-        "galerne": __version__,
+        "made_with": _fields(trace_plan(plan)),
         "scenario": {
             "name": scenario.site.name,
             "fingerprint": scenario.fingerprint,
@@ -50,6 +52,8 @@ def plan_to_json(plan: SitePlan) -> dict[str, Any]:
         "figures": [
             {"section": FIGURES[name].section, **_fields(figure)} for name, figure in plan.figures.items()
         ],
+        "watch": [_fields(watch) for watch in watch_plan(plan)],
+        "facts": [_fact(fact) for fact in plan.facts],
         "breakdown": {
             "facility_w": dict(plan.breakdown_w),
             "yearly_cost_eur": dict(plan.breakdown_eur),
@@ -66,6 +70,19 @@ def plan_to_json(plan: SitePlan) -> dict[str, Any]:
 def _fields(record: Any) -> dict[str, Any]:
     """A flat record as an object."""
     return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+
+
+def _fact(fact: Fact) -> dict[str, Any]:
+    """A figure of the catalogue that the plan rests on."""
+    spread = fact.spread.get("value")
+    return {
+        "id": fact.id,
+        "value": fact.value,
+        "unit": fact.unit,
+        "low": spread.low if spread else fact.value,
+        "high": spread.high if spread else fact.value,
+        "source": fact.sources.get("value") or fact.sources["default"],
+    }
 
 
 def _mean_days(hours: FacilityHour) -> dict[str, Any]:

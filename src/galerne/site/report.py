@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
 import jinja2
 from markupsafe import Markup
 
-from galerne import __version__
 from galerne.catalog import Row, Source
 from galerne.language import Language
 from galerne.site.charts import (
@@ -24,6 +23,8 @@ from galerne.site.charts import (
 from galerne.site.climate import month_hour_mean
 from galerne.site.figures import FIGURES, SECTIONS
 from galerne.site.plan import SitePlan
+from galerne.site.provenance import trace_plan
+from galerne.site.worded import warn_of
 from galerne.site.wording import Wording, wording_in
 from galerne.spread import Spread
 
@@ -31,6 +32,16 @@ _SCENARIO_UNITS = {
     "_s": "s",
     "_w": "W",
     "_eur_per_kwh": "EUR/kWh",
+}
+
+
+_CHARTS: Mapping[str, Callable[[SitePlan, Wording], str]] = {
+    "power": draw_chip_to_connection,
+    "watts": draw_watts,
+    "day": draw_day,
+    "costs": draw_costs,
+    "grams": draw_grams,
+    "tornado": draw_tornado,
 }
 
 
@@ -44,12 +55,15 @@ class Assumption:
     source: Source
 
 
-def render_report(plan: SitePlan, *, language: Language) -> str:
+def render_report(
+    plan: SitePlan, *, language: Language, on_progress: Callable[[float], None] | None = None
+) -> str:
     """The report of a plan as one HTML page.
 
     Args:
         plan: what to report.
         language: of the reader.
+        on_progress: told the share that is done.
     """
     wording = wording_in(language)
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -60,14 +74,11 @@ def render_report(plan: SitePlan, *, language: Language) -> str:
         for power_w in (plan.hours.facility_w, plan.hours.it_w)
     )
     pue = facility_w / it_w
-    charts = {
-        "power": draw_chip_to_connection(plan, wording),
-        "watts": draw_watts(plan, wording),
-        "day": draw_day(plan, wording),
-        "costs": draw_costs(plan, wording),
-        "grams": draw_grams(plan, wording),
-        "tornado": draw_tornado(plan, wording),
-    }
+    charts: dict[str, str] = {}
+    for number, (name, draw) in enumerate(_CHARTS.items(), start=1):
+        charts[name] = draw(plan, wording)
+        if on_progress:
+            on_progress(number / len(_CHARTS))
     return environment.from_string(text).render(
         plan=plan,
         say=wording.phrases,
@@ -82,7 +93,8 @@ def render_report(plan: SitePlan, *, language: Language) -> str:
         pue_low=wording.number(float(pue.min()), digits=4),
         pue_high=wording.number(float(pue.max()), digits=4),
         chip_share=wording.percent(plan.breakdown_w["accelerators"] / sum(plan.breakdown_w.values())),
-        version=__version__,
+        warnings=list(warn_of(plan, wording)),
+        made=trace_plan(plan),
     )
 
 

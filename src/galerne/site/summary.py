@@ -18,6 +18,7 @@ class SummaryLine:
         section: heading above it.
         span: its 5th to 95th percentile; empty where it has none.
         method: how it came about.
+        deciding: keys of the one or two sources that move it most.
         published: what is published of it, and ours over that; empty where nothing is.
     """
 
@@ -26,6 +27,7 @@ class SummaryLine:
     value: str
     span: str
     method: str
+    deciding: tuple[str, ...]
     published: str
 
 
@@ -62,6 +64,7 @@ def summarise_plan(plan: SitePlan, *, language: Language) -> tuple[SummaryLine, 
             value=wording.value(figure),
             span=wording.span(figure),
             method=say[f"method_{figure.method}"],
+            deciding=figure.deciding,
             published=published.get(name, ""),
         )
         for name, figure in plan.figures.items()

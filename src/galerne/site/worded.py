@@ -9,7 +9,9 @@ from galerne.catalog import Row
 from galerne.language import Language
 from galerne.site.figures import FIGURES, SECTIONS
 from galerne.site.plan import SitePlan
+from galerne.site.summary import plan_notices
 from galerne.site.tornado import Swing, name_input
+from galerne.site.watch import watch_plan
 from galerne.site.wording import Wording, wording_in
 
 _UNITS_OF_BREAKDOWNS = {"facility_w": "W", "yearly_cost_eur": "EUR", "yearly_co2_g": "g"}
@@ -89,23 +91,18 @@ def word_ends(one: float, other: float, unit: str, wording: Wording) -> str:
 
 
 def warn_of(plan: SitePlan, wording: Wording) -> Iterator[str]:
-    """What a planner must not overlook: objectives that the best value meets and the range does not."""
-    say, figures = wording.phrases, plan.figures
-    objective = plan.scenario.objective
-    for name in ("first_token_s", "token_interval_s"):
-        figure, wanted_s = figures[name], getattr(objective, name)
-        if figure.high > wanted_s:
-            yield say[f"warn_{name}"].format(
-                value=wording.value(figure),
-                wanted=wording.quantity(wanted_s, "s"),
-                high=wording.quantity(figure.high, "s"),
-            )
-    unmet = figures["unmet_heat_ratio"].value
-    if unmet > 0.0:
-        yield say["warn_unmet_heat_ratio"].format(value=wording.percent(unmet))
-    spare = figures["spare_power_w"]
-    if spare.low < 0.0:
-        yield say["warn_spare_power_w"].format(low=wording.quantity(-spare.low, "W"))
+    """What a planner must not overlook, in words."""
+    yield from plan_notices(plan, language=wording.language)
+    for watch in watch_plan(plan):
+        figure = plan.figures[watch.figure]
+        ratio = figure.unit == "1"
+
+        def say(value: float, unit: str = figure.unit, ratio: bool = ratio) -> str:
+            return wording.percent(value) if ratio else wording.quantity(abs(value), unit)
+
+        yield wording.phrases[f"warn_{watch.figure}"].format(
+            value=say(watch.value), limit=say(watch.limit), end=say(watch.end)
+        )
 
 
 def name_row(row: Row, wording: Wording) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from galerne.catalog import Catalog
+from galerne.cli.commands.site import show_progress
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import Settings, read_settings
 from galerne.clock import SystemClock
@@ -34,6 +35,7 @@ from galerne.site import (
     year_limits,
 )
 from galerne.site.wording import wording_in
+from galerne.site.worked import catalog_for
 
 
 def from_ledger(*, place: str, system: str, model: str, weight_format: str, n_users: float) -> None:
@@ -90,7 +92,11 @@ def report_eed(
     else:
         scenario = read_scenario(_text(file))
         zone = scenario.site.zone
-        plan = plan_site(scenario, catalog=catalog, hourly=read_hourly(scenario.series, folder=file.parent))
+        hourly = read_hourly(scenario.series, folder=file.parent)
+        with show_progress(phrases("galerne.cli", settings.language)["planning"]) as on_progress:
+            plan = plan_site(
+                scenario, catalog=catalog_for(scenario, catalog), hourly=hourly, on_progress=on_progress
+            )
         metered = metered_from_plan(plan, year=year, catalog=catalog)
     answers = read_form(_text(form) if form else "")
     report = make_report(metered, answers, grid_g_per_kwh=catalog.zones[zone].g_per_kwh, catalog=catalog)

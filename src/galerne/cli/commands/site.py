@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -16,10 +16,12 @@ from galerne.cli.commands.site_tables import (
     comparison_lines,
     comparison_table,
     configurations_table,
+    deciding_sources,
+    figures_table,
     place_table,
     swing_table,
 )
-from galerne.cli.screen import make_console, plain_table, print_json
+from galerne.cli.screen import make_console, print_json
 from galerne.cli.settings import read_settings
 from galerne.errors import InvalidScenario
 from galerne.language import Language, phrases
@@ -28,7 +30,6 @@ from galerne.site import (
     SitePlan,
     compare_sites,
     comparison_to_json,
-    plan_notices,
     plan_site,
     plan_to_json,
     profile_place,
@@ -38,12 +39,46 @@ from galerne.site import (
     scenario_schema,
     search_configurations,
     search_to_json,
-    summarise_plan,
 )
+from galerne.site.edits import edit_scenario, read_changes
+from galerne.site.worded import warn_of
 from galerne.site.wording import wording_in
+from galerne.site.worked import catalog_for, find_scenario
 
 
-def plan(*, scenario: Path, report: Path | None, as_json: bool) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """A scenario as a command names it.
+
+    Attributes:
+        scenario: a file, or the name of a worked case.
+        changes: such as ``site.place=lyon``.
+        n_samples: instead of its own; 0 keeps those.
+    """
+
+    scenario: Path
+    changes: tuple[str, ...] = ()
+    n_samples: int = 0
+
+    def read(self) -> tuple[Scenario, Path]:
+        """The scenario, and the folder that its series are in.
+
+        Raises:
+            InvalidScenario: the file cannot be read, or says something impossible.
+        """
+        path = find_scenario(self.scenario)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidScenario(path=str(path), problem=str(error)) from error
+        scenario = read_scenario(edit_scenario(text, read_changes(self.changes)) if self.changes else text)
+        if self.n_samples:
+            sampling = replace(scenario.sampling, n_samples=self.n_samples)
+            scenario = replace(scenario, sampling=sampling)
+        return scenario, path.parent
+
+
+def plan(wish: Wish, *, report: Path | None, as_json: bool) -> None:
     """Plan a site and print it; write the report where asked.
 
     Raises:
@@ -52,24 +87,45 @@ def plan(*, scenario: Path, report: Path | None, as_json: bool) -> None:
     """
     settings = read_settings(os.environ)
     words = phrases("galerne.cli", settings.language)
-    wanted = _read(scenario)
-    hourly = read_hourly(wanted.series, folder=scenario.parent)
-    with _progress(words["planning"]) as on_progress:
-        site_plan = plan_site(
-            wanted, catalog=Catalog(settings.catalog_folder), hourly=hourly, on_progress=on_progress
-        )
-        if report is not None:
-            _write_report(site_plan, report, settings.language)
+    site_plan = _plan(wish, report)
     if as_json:
         print_json(plan_to_json(site_plan))
         return
     console = make_console()
-    _print(site_plan, console, settings.language)
+    print_plan(site_plan, console, settings.language)
     if report is not None:
         console.print(words["report_written"].format(path=report), markup=False)
 
 
-def compare(*, scenario: Path, places: str, objectives: tuple[str, ...], as_json: bool) -> None:
+def report(wish: Wish, *, out: Path | None) -> None:
+    """Plan a site and write its report; by default beside where one is, under the scenario's name.
+
+    Raises:
+        InvalidScenario: the file cannot be read, says something impossible, or the report cannot be written.
+        Infeasible: no plan meets the objective.
+    """
+    path = out or Path(f"{wish.scenario.stem}.html")
+    _plan(wish, path)
+    words = phrases("galerne.cli", read_settings(os.environ).language)
+    make_console().print(words["report_written"].format(path=path), markup=False)
+
+
+def _plan(wish: Wish, report: Path | None) -> SitePlan:
+    """The plan, its report written where one is asked for."""
+    settings = read_settings(os.environ)
+    words = phrases("galerne.cli", settings.language)
+    wanted, folder = wish.read()
+    hourly = read_hourly(wanted.series, folder=folder)
+    catalog = catalog_for(wanted, Catalog(settings.catalog_folder))
+    with show_progress(words["planning"]) as on_progress:
+        made = plan_site(wanted, catalog=catalog, hourly=hourly, on_progress=on_progress)
+    if report is not None:
+        with show_progress(words["drawing"]) as on_progress:
+            _write_report(made, report, settings.language, on_progress)
+    return made
+
+
+def compare(wish: Wish, *, places: str, objectives: tuple[str, ...], as_json: bool) -> None:
     """Rank places and print them.
 
     Raises:
@@ -79,10 +135,11 @@ def compare(*, scenario: Path, places: str, objectives: tuple[str, ...], as_json
     settings = read_settings(os.environ)
     words = phrases("galerne.cli", settings.language)
     wanted = [] if places == "all" else [place.strip() for place in places.split(",") if place.strip()]
-    with _progress(words["comparing"]) as on_progress:
+    scenario, _ = wish.read()
+    with show_progress(words["comparing"]) as on_progress:
         comparison = compare_sites(
-            _read(scenario),
-            catalog=Catalog(settings.catalog_folder),
+            scenario,
+            catalog=catalog_for(scenario, Catalog(settings.catalog_folder)),
             places=wanted,
             objectives=objectives,
             on_progress=on_progress,
@@ -120,7 +177,7 @@ def show(*, place: str, as_json: bool) -> None:
     console.print(words["site_sources"].format(keys=keys), style="dim", markup=False)
 
 
-def configs(*, scenario: Path, n_accelerators: int, as_json: bool) -> None:
+def configs(wish: Wish, *, n_accelerators: int, as_json: bool) -> None:
     """Print the best configurations.
 
     Raises:
@@ -128,9 +185,9 @@ def configs(*, scenario: Path, n_accelerators: int, as_json: bool) -> None:
         Infeasible: no layout fits or is fast enough.
     """
     settings = read_settings(os.environ)
-    search = search_configurations(
-        _read(scenario), catalog=Catalog(settings.catalog_folder), n_accelerators=n_accelerators
-    )
+    scenario, _ = wish.read()
+    catalog = catalog_for(scenario, Catalog(settings.catalog_folder))
+    search = search_configurations(scenario, catalog=catalog, n_accelerators=n_accelerators)
     if as_json:
         print_json(search_to_json(search))
         return
@@ -146,47 +203,40 @@ def schema() -> None:
     print_json(scenario_schema())
 
 
-def _read(path: Path) -> Scenario:
-    try:
-        return read_scenario(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidScenario(path=str(path), problem=str(error)) from error
-
-
 @contextlib.contextmanager
-def _progress(what: str) -> Iterator[Callable[[float], None]]:
+def show_progress(what: str) -> Iterator[Callable[[float], None]]:
     """A bar on the error stream for as long as the block lasts; nothing in a pipe."""
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=1.0)
         yield lambda share: bar.update(task, completed=share)
 
 
-def _write_report(site_plan: SitePlan, path: Path, language: Language) -> None:
+def _write_report(
+    site_plan: SitePlan, path: Path, language: Language, on_progress: Callable[[float], None]
+) -> None:
     from galerne.site.report import render_report  # draws: loaded only when a report is asked for
 
     try:
-        path.write_text(render_report(site_plan, language=language), encoding="utf-8")
+        path.write_text(
+            render_report(site_plan, language=language, on_progress=on_progress), encoding="utf-8"
+        )
     except OSError as error:
         raise InvalidScenario(path=str(path), problem=f"the report cannot be written: {error}") from error
 
 
-def _print(site_plan: SitePlan, console: Console, language: Language) -> None:
-    words = phrases("galerne.cli", language)
-    title = words["site_title"].format(name=site_plan.scenario.site.name)
-    table = plain_table(
-        words["figure"], words["value"], words["range"], words["method"], words["published"], title=title
-    )
-    table.columns[3].justify = "left"
-    for section, lines in groupby(
-        summarise_plan(site_plan, language=language), key=lambda line: line.section
-    ):
-        table.add_section()
-        table.add_row(section, style="bold")
-        for line in lines:
-            table.add_row(f"  {line.name}", line.value, line.span, line.method, line.published)
-    console.print(table)
-    for notice in plan_notices(site_plan, language=language):
-        console.print(notice, style="yellow", markup=False)
+def print_plan(site_plan: SitePlan, console: Console, language: Language) -> None:
+    """Every figure with its range, label and deciding sources; what matters most; what to watch."""
+    words, wording = phrases("galerne.cli", language), wording_in(language)
+    keys = deciding_sources(site_plan)
+    console.print(figures_table(site_plan, keys, language=language))
     console.print(swing_table(site_plan, language=language))
-    keys = ", ".join(site_plan.sources)
-    console.print(words["site_sources"].format(keys=keys), style="dim", markup=False)
+    for text in warn_of(site_plan, wording):
+        console.print(f"! {text}", style="bold yellow", markup=False)
+    console.print(wording.phrases["method_note"], style="dim", markup=False)
+    console.print(words["site_deciding"], style="dim", markup=False)
+    for number, key in enumerate(keys, start=1):
+        source = site_plan.sources[key]
+        console.print(
+            f"[{number}] {source.title}. {source.publisher}, {source.date}", style="dim", markup=False
+        )
+    console.print(words["site_more"], style="dim", markup=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 from rich.table import Table
 
@@ -16,14 +17,42 @@ from galerne.site import (
     SiteComparison,
     SitePlan,
     name_input,
+    summarise_plan,
 )
 from galerne.site.figures import FIGURES
+from galerne.site.worded import names_in, word_ends
 from galerne.site.wording import Wording, wording_in
 from galerne.units import HOUR_S
 
 SWINGS_SHOWN = 8
 _WHY_SHOWN = 2
 _SMALL_RATIO = 0.02  # of a difference: what makes less is not named
+
+
+def deciding_sources(plan: SitePlan) -> tuple[str, ...]:
+    """Keys of the sources that decide a figure, in the order in which figures first need them."""
+    return tuple(dict.fromkeys(key for figure in plan.figures.values() for key in figure.deciding))
+
+
+def figures_table(plan: SitePlan, sources: Sequence[str], *, language: Language) -> Table:
+    """Every figure of a plan; its deciding sources by their place in ``sources``."""
+    words = phrases("galerne.cli", language)
+    table = plain_table(
+        *(words[name] for name in ("figure", "value", "range", "method", "site_source", "published")),
+        title=words["site_title"].format(name=plan.scenario.site.name),
+        secondary=(5, 3, 4, 2),
+    )
+    for column in (3, 4):
+        table.columns[column].justify = "left"
+    for section, lines in groupby(summarise_plan(plan, language=language), key=lambda line: line.section):
+        table.add_section()
+        table.add_row(section, style="bold")
+        for line in lines:
+            numbers = ",".join(f"{sources.index(key) + 1}" for key in line.deciding)
+            table.add_row(
+                f"  {line.name}", line.value, line.span, line.method, f"[{numbers}]", line.published
+            )
+    return table
 
 
 def swing_table(plan: SitePlan, *, language: Language) -> Table:
@@ -39,10 +68,10 @@ def swing_table(plan: SitePlan, *, language: Language) -> Table:
     )
     for swing in plan.tornado[:SWINGS_SHOWN]:
         table.add_row(
-            name_input(swing.name, wording),
-            wording.between(swing.low, swing.high, "1", best=swing.best),
-            wording.between(swing.low_eur, swing.high_eur, "EUR", best=swing.high_eur),
-            wording.between(swing.low_co2_g, swing.high_co2_g, "g", best=swing.high_co2_g),
+            name_input(swing.name, wording, names_in(plan)),
+            wording.between(swing.low, swing.high, swing.unit, best=swing.best),
+            word_ends(swing.low_eur, swing.high_eur, "EUR", wording),
+            word_ends(swing.low_co2_g, swing.high_co2_g, "g", wording),
         )
     return table
 
