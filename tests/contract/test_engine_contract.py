@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +23,8 @@ from galerne.engines import (
     RemoteEngine,
     RemoteSettings,
     SimulatedEngine,
+    VllmEngine,
+    VllmSettings,
 )
 from galerne.errors import ContextTooLong, EngineCrashed
 from galerne.generation import (
@@ -38,9 +41,11 @@ from galerne.generation import (
 from galerne.models import BUILTIN_MODEL_ID, builtin_model_path
 from tests.engines.llama_server import LlamaServer
 from tests.models.gguf_bytes import reciting_gguf, tiny_gguf
+from tests.perf.factories import plan
 
 pytestmark = pytest.mark.anyio
 RECITED = "é🌬"
+FAKE_VLLM = Path(__file__).parents[1] / "engines" / "fake_vllm.py"
 ANSWER = "Énergie : 41,2 joules par réponse 🌬️ — la galerne souffle du nord-ouest, et passe."
 
 
@@ -119,10 +124,26 @@ def remote(servers: list[LlamaServer], paths: dict[Model, Path]) -> Callable[...
     return make
 
 
-@pytest.fixture(params=["simulated", "llama.cpp", "remote"])
+@pytest.fixture(params=["simulated", "llama.cpp", "remote", "vllm"])
 def variant(request: pytest.FixtureRequest, model_paths: dict[Model, Path]) -> Iterator[Variant]:
     if request.param == "simulated":
         yield Variant(make=simulated, crash=lambda engine: engine.crash(), endless_s=50.0)  # type: ignore[attr-defined]
+        return
+    if request.param == "vllm":
+
+        def make_vllm(model: Model = Model.BUILTIN, *, n_slots: int = 2) -> VllmEngine:
+            serving = plan(context_tokens=CONTEXT_TOKENS[model], max_sequences=n_slots)
+            return VllmEngine(
+                VllmSettings(
+                    model_id="m",
+                    checkpoint=str(model_paths[model]),
+                    plan=serving,
+                    command=(sys.executable, str(FAKE_VLLM)),
+                    patience_s=60.0,
+                )
+            )
+
+        yield Variant(make=make_vllm, crash=kill, endless_s=1.0)
         return
     if request.param == "remote":
         servers: list[LlamaServer] = []
@@ -347,7 +368,7 @@ async def test_processor_time_never_goes_back(variant):
 async def test_a_status_names_the_engine_it_is_about(variant):
     async with running(variant.make()) as engine:
         status = engine.status()
-    assert status.kind in {"llama.cpp", "remote", "simulated"}
+    assert status.kind in {"llama.cpp", "remote", "simulated", "vllm"}
     assert status.n_slots == 2
     assert status.load_s is not None
-    assert (status.process_id is None) == (status.kind != "llama.cpp")
+    assert (status.process_id is None) == (status.kind not in {"llama.cpp", "vllm"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -20,7 +21,9 @@ from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.tools.web_page import web_page_tool
 from galerne.chat.web import create_web
 from galerne.cli.electricity import open_electricity
+from galerne.cli.engines_file import read_engines
 from galerne.cli.foundation import Foundation
+from galerne.cli.further_nodes import with_further_nodes
 from galerne.cli.installed import installed
 from galerne.cli.learned import LoneRuns, RememberedRuns
 from galerne.cli.metering import meter_parts
@@ -43,10 +46,13 @@ from galerne.fleet import (
 )
 from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
 from galerne.machine.host import free_memory_bytes
-from galerne.machine.meter import Meter, ModelledMeter, ProcessorClock, choose_meter
+from galerne.machine.meter import JointMeter, Meter, ModelledMeter, ProcessorClock, choose_meter
 from galerne.models import BUILTIN_MODEL_ID
 from galerne.perf import Fit, advise
 from galerne.storage import sqlite_url
+
+ELSEWHERE = "elsewhere"
+"""What the modelled meter of further engines covers: work on machines that no meter here sees."""
 
 
 @contextlib.asynccontextmanager
@@ -103,15 +109,25 @@ def _make_stock(foundation: Foundation, *, simulate: str | None) -> Stock:
     settings, catalog, clock = foundation.settings, foundation.catalog, foundation.clock
     machine = foundation.machine()
     if simulate is None:
+        entries = read_engines(settings.engines_path, os.environ)
+        is_further = settings.model_id in {entry.model_id for entry in entries}
         shelf = LocalShelf(
             catalog,
             machine,
             installed=lambda: installed(settings),
-            default_id=settings.model_id,
+            default_id=BUILTIN_MODEL_ID if is_further else settings.model_id,
             context_tokens=settings.context_tokens,
             clock=clock,
         )
-        return shelf.stock()
+        return with_further_nodes(
+            shelf.stock(),
+            entries,
+            catalog,
+            machine,
+            default_id=settings.model_id,
+            offline=settings.offline,
+            clock=clock,
+        )
     model_id = settings.model_id
     if model_id == BUILTIN_MODEL_ID:
         raise InvalidRequest(path="--model", problem="name the model of the catalogue that is simulated")
@@ -122,7 +138,7 @@ def _make_meter(foundation: Foundation, stock: Stock, *, simulated: bool) -> Met
     machine, clock = stock.machine, foundation.clock
     if simulated:
         return ModelledMeter(active_j=stock.active_j, idle_w=machine.idle_w, clock=clock)
-    return choose_meter(
+    here = choose_meter(
         meter_parts(
             foundation.settings,
             machine,
@@ -131,6 +147,10 @@ def _make_meter(foundation: Foundation, stock: Stock, *, simulated: bool) -> Met
             processor_s=stock.processor_s,
         )
     )
+    if stock.elsewhere_j is None:
+        return here
+    elsewhere = ModelledMeter(active_j=stock.elsewhere_j, idle_w=0.0, clock=clock, domain=ELSEWHERE)
+    return JointMeter([here, elsewhere])
 
 
 def _make_accountant(foundation: Foundation, stock: Stock, meter: Meter, ledger: Ledger) -> Accountant:

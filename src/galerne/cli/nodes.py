@@ -49,6 +49,8 @@ class Stock:
         find_nodes: those there are now, the default one first; may look at the disk.
         active_j: joules above the machine's idle since the start, for the modelled meter.
         processor_s: CPU-seconds of the engines on this computer since the start; never goes back.
+        elsewhere_j: joules that work on other machines, or on accelerators of our own vLLM, has taken since
+            the start, above their idle; None where there are none.
     """
 
     node_id: str
@@ -56,6 +58,7 @@ class Stock:
     find_nodes: Callable[[], Sequence[Node]]
     active_j: Callable[[], float]
     processor_s: Callable[[], float]
+    elsewhere_j: Callable[[], float] | None = None
 
 
 def simulated_stock(
@@ -251,19 +254,22 @@ def _require_room(plan: ServingPlan) -> None:
         raise DoesNotFit(needed_bytes=int(fit.weights_bytes), free_bytes=plan.machine.memory_bytes)
 
 
-def system_machine(catalog: Catalog, this_machine: Machine, *, system_id: str) -> Machine:
-    """A machine made of a system's row: its accelerators, and its host's power at full load."""
+def system_machine(
+    catalog: Catalog, this_machine: Machine, *, system_id: str, n_accelerators: int = 8
+) -> Machine:
+    """A machine made of a system's row: so many accelerators, and their part of the host's full power."""
     system = catalog.systems[system_id]
+    n = min(n_accelerators, system.n_accelerators)
     accelerator = catalog.accelerators[system.accelerator_id]
     return Machine(
         name=system.name,
         host=this_machine.host,
         n_cores=1,
-        memory_bytes=int(accelerator.memory_bytes * min(8, system.n_accelerators)),
+        memory_bytes=int(accelerator.memory_bytes * n),
         memory_bytes_per_s=this_machine.memory_bytes_per_s,
         peak_flop_per_s=this_machine.peak_flop_per_s,
-        accelerators=(accelerator,) * min(8, system.n_accelerators),
-        accelerator_host_w=system.host_busy_w * min(8, system.n_accelerators) / system.n_accelerators,
+        accelerators=(accelerator,) * n,
+        accelerator_host_w=system.host_busy_w * n / system.n_accelerators,
         methods={"accelerators": "published"},
     )
 

@@ -143,6 +143,11 @@ class Settings:
         return self.home / "tools.toml"
 
     @property
+    def engines_path(self) -> Path:
+        """The file that names further engines."""
+        return self.home / "engines.toml"
+
+    @property
     def chat_path(self) -> Path:
         """The conversations' database."""
         return self.home / "chat.db"

@@ -11,6 +11,7 @@ from galerne.engines.protocol import (
 )
 from galerne.engines.remote import RemoteEngine, RemoteSettings
 from galerne.engines.simulated import SimulatedEngine
+from galerne.engines.vllm import VllmEngine, VllmSettings, vllm_command
 
 __all__ = [
     "Abilities",
@@ -24,5 +25,8 @@ __all__ = [
     "RemoteEngine",
     "RemoteSettings",
     "SimulatedEngine",
+    "VllmEngine",
+    "VllmSettings",
     "default_threads",
+    "vllm_command",
 ]

@@ -27,6 +27,7 @@ class EngineKind(StrEnum):
 
     LLAMA_CPP = "llama.cpp"
     REMOTE = "remote"
+    VLLM = "vllm"
     SIMULATED = "simulated"
 
 

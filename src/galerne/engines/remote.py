@@ -29,7 +29,7 @@ from galerne.engines.protocol import (
     check_abilities,
 )
 from galerne.engines.slots import Slots
-from galerne.errors import EngineCrashed
+from galerne.errors import EngineCrashed, EngineRefused
 from galerne.generation import Embedded, GenerationEvent, GenerationRequest, Message, TextToken, Toolbox
 
 NAME = EngineKind.REMOTE.value
@@ -215,6 +215,12 @@ class RemoteEngine:
                         self._server = await self._look(client, began_s=began_s)
                     except httpx.TransportError as error:
                         problem = type(error).__name__
+                        await asyncio.sleep(_RETRY_S)
+                        continue
+                    except EngineRefused as error:
+                        if error.status != httpx.codes.SERVICE_UNAVAILABLE:
+                            raise
+                        problem = error.problem  # it is there, and still loads its model
                         await asyncio.sleep(_RETRY_S)
                         continue
                     self._state = EngineState.READY

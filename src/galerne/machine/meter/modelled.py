@@ -22,17 +22,21 @@ class ModelledMeter:
             Raise ``MeterUnavailable`` where it cannot be told: that time becomes a gap.
         idle_w: power of the machine at rest.
         clock: time for the idle part.
+        domain: what it covers; another name for another machine, beside a meter of this one.
     """
 
     name = "modelled"
     method = "modelled"
     covers = "machine"
 
-    def __init__(self, *, active_j: Callable[[], float], idle_w: float, clock: Clock) -> None:
+    def __init__(
+        self, *, active_j: Callable[[], float], idle_w: float, clock: Clock, domain: str = DOMAIN
+    ) -> None:
         if idle_w < 0:
             raise ValueError(f"idle power is not negative: {idle_w} W")
         self._active_j = active_j
         self._idle_w = idle_w
+        self._domain = domain
         self._clock = clock
         self._counter_j = 0.0
         self._gap_s = 0.0
@@ -54,7 +58,7 @@ class ModelledMeter:
         return (
             MeterReading(
                 at=self._clock.now_at(),
-                domain=DOMAIN,
+                domain=self._domain,
                 counter_j=self._counter_j,
                 method=self.method,
                 gap_s=self._gap_s,
