@@ -115,11 +115,12 @@ class Stand:
     others: tuple[Node, ...] = ()
     free_bytes: int = 1 << 40
     rules: PoolRules = field(default_factory=PoolRules)
+    ledger_url: str = ""
 
     def __post_init__(self) -> None:
         self.engine = self.engine or self._simulated()
         self.node = make_node(engine=self.engine, model_id=self.model_id, aliases=("default",))
-        self.ledger = Ledger.open(sqlite_url(self.folder / "ledger.db"))
+        self.ledger = Ledger.open(self.ledger_url or sqlite_url(self.folder / "ledger.db"))
         self.meter = ModelledMeter(
             active_j=lambda: BUSY_W * self.node.engine.processor_s(), idle_w=IDLE_W, clock=self.clock
         )
