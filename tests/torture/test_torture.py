@@ -14,7 +14,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -52,11 +51,11 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[multiprocessing.context.BaseContext]:
+def context() -> multiprocessing.context.BaseContext:
     """Children are forked from a process that has imported everything and holds nothing."""
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(["tests.torture.server"])
-    yield made
+    return made
 
 
 class Clients(threading.Thread):

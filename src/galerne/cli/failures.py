@@ -52,9 +52,10 @@ WRONG_REQUEST = (
 def exit_code_of(error: GalerneError) -> int:
     """The exit code of a failure; that of the API's own refusal follows its status."""
     if isinstance(error, AnswerRefused):
-        if error.status == 404:
+        if error.status == 404 or error.problem_code == StoreUnreachable.code:
             return 3
-        return 4 if error.status in {429, 503} else 2 if error.status < 500 else 1
+        is_refusal = 400 <= error.status < 500  # an answer that breaks off after its 200 was no wrong request
+        return 4 if error.status in {429, 503} else 2 if is_refusal else 1
     for code, kinds in ((4, BUSY), (3, NOT_THERE), (2, WRONG_REQUEST)):
         if isinstance(error, kinds):
             return code
