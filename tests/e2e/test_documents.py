@@ -119,3 +119,24 @@ def test_on_a_small_phone_nothing_scrolls_sideways(fake_api, web_url, open_page,
     expect(page.locator("#passage mark")).to_be_visible()
     assert not page.evaluate(sideways)
     assert not page.evaluate("document.querySelector('#passage').scrollWidth > innerWidth")
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_a_project_shares_its_documents(fake_api, web_url, open_page, width):
+    page = open_page(web_url, viewport={"width": width, "height": 700})
+    if width < 860:
+        page.locator("[aria-controls=side]").click()
+    page.locator(".projects > summary").click()
+    page.locator("#project-name").fill("Winds")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Winds")
+    page.locator("#attach").set_input_files([PDF])
+    expect(page.locator(".chip")).to_contain_text("winds of the west.pdf", timeout=30_000)
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    page.get_by_role("link", name="New conversation").click()
+    ask(page)
+    expect(page.locator("[data-state=final]")).to_be_visible(timeout=15_000)
+    assert WINDS[1] in fake_api.asked[0]["messages"][-1]["content"]
+    page.reload()
+    page.locator(".head a.badge").click()
+    expect(page.get_by_role("link", name=QUESTION)).to_be_visible()

@@ -20,7 +20,12 @@ _NEWEST_MATCHES = 2_000
 _BEFORE, _AFTER = 50, 130
 
 _conversations = sa.table(
-    "conversation", sa.column("id"), sa.column("title"), sa.column("title_key"), sa.column("changed_at")
+    "conversation",
+    sa.column("id"),
+    sa.column("title"),
+    sa.column("title_key"),
+    sa.column("changed_at"),
+    sa.column("project_id"),
 )
 _messages = sa.table(
     "message", sa.column("position"), sa.column("id"), sa.column("conversation_id"), sa.column("content")
@@ -35,6 +40,9 @@ _MATCHES_POSTGRESQL = """
       SELECT position FROM message WHERE words @@ to_tsquery('simple', :pattern)
       ORDER BY position DESC LIMIT :newest)
     GROUP BY conversation_id ORDER BY newest DESC LIMIT :most"""
+
+_WITHIN = """AND conversation_id IN (SELECT id FROM conversation WHERE project_id = :project)
+    GROUP BY"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +62,12 @@ class SearchHit:
 
 
 def find_conversations(
-    connection: sa.Connection, query: str, *, limit: int, indexed: bool = True
+    connection: sa.Connection,
+    query: str,
+    *,
+    limit: int,
+    indexed: bool = True,
+    project_id: str | None = None,
 ) -> list[SearchHit]:
     """The conversations that hold every word, in one message or in the title; the latest first.
 
@@ -63,11 +76,12 @@ def find_conversations(
         query: as it was typed.
         limit: how many to find.
         indexed: whether there is an index over the messages; else the titles alone are searched.
+        project_id: look in the conversations of this project alone.
     """
     words = search_words(query)
     if not words:
         return []
-    newest = _newest_matches(connection, words, limit=limit) if indexed else {}
+    newest = _newest_matches(connection, words, limit=limit, project_id=project_id) if indexed else {}
     in_title = sa.and_(*(_conversations.c.title_key.contains(word, autoescape=True) for word in words))
     statement = (
         sa.select(_conversations.c.id, _conversations.c.title, _conversations.c.changed_at)
@@ -75,6 +89,8 @@ def find_conversations(
         .order_by(_conversations.c.changed_at.desc())
         .limit(limit)
     )
+    if project_id is not None:
+        statement = statement.where(_conversations.c.project_id == project_id)
     found = connection.execute(statement).all()
     texts = _texts(connection, [newest[entry.id] for entry in found if entry.id in newest])
     return [
@@ -116,12 +132,17 @@ def fold(text: str) -> str:
     return text.translate(_PLAINER)
 
 
-def _newest_matches(connection: sa.Connection, words: Sequence[str], *, limit: int) -> dict[str, int]:
+def _newest_matches(
+    connection: sa.Connection, words: Sequence[str], *, limit: int, project_id: str | None
+) -> dict[str, int]:
     """The position of the newest matching message of each conversation; the last word may be unfinished."""
     sqlite = connection.dialect.name == "sqlite"
     pattern = " ".join(f'"{word}"' for word in words) + "*" if sqlite else " & ".join(words) + ":*"
     facts = {"pattern": pattern, "newest": _NEWEST_MATCHES, "most": limit}
-    rows = connection.execute(sa.text(_MATCHES_SQLITE if sqlite else _MATCHES_POSTGRESQL), facts)
+    text = _MATCHES_SQLITE if sqlite else _MATCHES_POSTGRESQL
+    if project_id is not None:
+        text, facts = text.replace("GROUP BY", _WITHIN), facts | {"project": project_id}
+    rows = connection.execute(sa.text(text), facts)
     return {row.conversation_id: row.newest for row in rows}
 
 

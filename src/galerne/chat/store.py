@@ -16,6 +16,7 @@ from galerne.chat.bill import METHODS, Bill, bill_of, least_sure
 from galerne.chat.documents.records import Citation
 from galerne.chat.documents.store import DocumentStore, fold_log, forget_documents
 from galerne.chat.documents.tables import documents
+from galerne.chat.projects import ProjectStore
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage, title_of
 from galerne.chat.search import SearchHit, find_conversations, fold
 from galerne.chat.tables import (
@@ -62,6 +63,11 @@ class ConversationStore:
         self._searchable = searchable
 
     @property
+    def projects(self) -> ProjectStore:
+        """The projects to which these conversations may belong."""
+        return ProjectStore(self._engine, clock=self._clock, new_id=self._new_id)
+
+    @property
     def documents(self) -> DocumentStore:
         """The documents that these conversations stand on."""
         return DocumentStore(self._engine, clock=self._clock, new_id=self._new_id)
@@ -76,10 +82,12 @@ class ConversationStore:
 
     # Reading
 
-    def conversations(self, *, limit: int = 200) -> list[Conversation]:
-        """The history: what is pinned first, then the latest first."""
+    def conversations(self, *, limit: int = 200, project_id: str | None = None) -> list[Conversation]:
+        """The history, or that of a project: what is pinned first, then the latest first."""
         order = (conversations.c.pinned.desc(), conversations.c.changed_at.desc())
         query = sa.select(conversations).order_by(*order).limit(limit)
+        if project_id is not None:
+            query = query.where(conversations.c.project_id == project_id)
         with reading(self._engine) as connection:
             return [conversation_of(row) for row in connection.execute(query)]
 
@@ -166,10 +174,12 @@ class ConversationStore:
             facts["cost_eur"] = None
         return Bill(**facts)
 
-    def search(self, query: str, *, limit: int = 30) -> list[SearchHit]:
-        """The conversations that hold every word, in one message or in the title; the latest first."""
+    def search(self, query: str, *, limit: int = 30, project_id: str | None = None) -> list[SearchHit]:
+        """The conversations, of a project or all, that hold every word in one message or in the title."""
         with reading(self._engine) as connection:
-            return find_conversations(connection, query, limit=limit, indexed=self._searchable)
+            return find_conversations(
+                connection, query, limit=limit, indexed=self._searchable, project_id=project_id
+            )
 
     # Asking
 
@@ -181,6 +191,7 @@ class ConversationStore:
         model_id: str | None,
         after_id: str | None = None,
         manner: Manner | None = None,
+        project_id: str | None = None,
     ) -> tuple[ChatMessage, ChatMessage]:
         """Write a question and the answer to come, in a new conversation if none is named.
 
@@ -190,6 +201,7 @@ class ConversationStore:
             model_id: which model will answer.
             after_id: the message it follows; ``None`` for the last of the branch that is shown.
             manner: how to answer from now on; ``None`` keeps the conversation's.
+            project_id: to which a new conversation belongs.
 
         Raises:
             UnknownConversation: the conversation named is not there, or has no such message.
@@ -204,8 +216,9 @@ class ConversationStore:
         else:
             home = self._new_id()
             at = self._clock.now_at()
+            title = title_of(question)
             row = conversation_row(
-                Conversation(id=home, title=title_of(question), created_at=at, changed_at=at)
+                Conversation(id=home, title=title, created_at=at, changed_at=at, project_id=project_id)
             )
             with writing(self._engine) as connection:
                 connection.execute(sa.insert(conversations).values(**row))

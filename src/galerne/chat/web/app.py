@@ -24,7 +24,7 @@ from galerne.chat.temporary import Stores, is_temporary, open_temporary
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.web import asking, documents, keeping, pages, planner
+from galerne.chat.web import asking, documents, keeping, pages, planner, projects
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
@@ -125,6 +125,12 @@ def create_web(
             route("/ui/conversations/{conversation_id}/rename", keeping.rename, "POST"),
             route("/ui/conversations/{conversation_id}/pin", keeping.pin, "POST"),
             route("/ui/conversations/{conversation_id}/delete", keeping.delete_conversation, "POST"),
+            route("/p/{project_id}", projects.show_project),
+            route("/ui/projects", projects.show_projects),
+            route("/ui/projects", projects.begin_project, "POST"),
+            route("/ui/projects/{project_id}/change", projects.change_project, "POST"),
+            route("/ui/projects/{project_id}/delete", projects.erase_project, "POST"),
+            route("/ui/conversations/{conversation_id}/move", projects.move_conversation, "POST"),
             route("/ui/documents", documents.take, "POST"),
             route("/ui/documents", documents.show_list),
             route("/ui/documents/{document_id}/file", documents.download),
@@ -202,6 +208,8 @@ def _read(
             conversations=history,
             history_limit=limit,
             models=models,
+            projects=web.stores.kept.projects.all(),
+            project_id=request.query_params.get("project") or None,
         )
     store = web.stores.of(conversation_id)
     at, before_id = request.query_params.get("at"), request.query_params.get("before")
@@ -214,6 +222,7 @@ def _read(
         conversations=history,
         history_limit=limit,
         models=models,
+        projects=web.stores.kept.projects.all(),
     )
 
 

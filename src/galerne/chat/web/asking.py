@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from galerne.chat.documents.grounding import ground
-from galerne.chat.records import ChatMessage, Manner
-from galerne.chat.store import PAGE_MESSAGES
+from galerne.chat.records import ChatMessage, Conversation, Manner
+from galerne.chat.store import PAGE_MESSAGES, ConversationStore
 from galerne.chat.tools.records import Decision
 from galerne.chat.turns import answer_turns
 from galerne.chat.web import pages
@@ -43,6 +44,7 @@ async def ask(web: Web, request: Request) -> Response:
         model_id=form.get("model") or None,
         after_id=form.get("after") or None,
         manner=read_manner(form),
+        project_id=None if temporary else await _known_project(web, form.get("project", "")),
     )
     drafts = form.get("documents", "").split()[:_MOST_DRAFTS]
     if drafts:
@@ -176,7 +178,7 @@ async def _start(web: Web, request: Request, answer: ChatMessage, *, model: str 
     store = web.stores.of(answer.id)
     path = await asyncio.to_thread(store.path, answer.id)
     conversation = await asyncio.to_thread(store.conversation, answer.conversation_id)
-    manner = conversation.manner
+    manner = await asyncio.to_thread(_with_project, store, conversation)
     turns = turns_of(path, manner, answer=answer)
     language = pages.language_of(request)
 
@@ -203,6 +205,26 @@ async def _start(web: Web, request: Request, answer: ChatMessage, *, model: str 
         return Plan(message=message, turns=grounded.turns, text=grounded.quotation)
 
     await web.desk.start(answer, prepare, model=model or None, manner=manner)
+
+
+async def _known_project(web: Web, project_id: str) -> str | None:
+    """The project that a question names, if there is one.
+
+    Raises:
+        UnknownProject: it names one that is not there.
+    """
+    if not project_id:
+        return None
+    return (await asyncio.to_thread(web.stores.kept.projects.project, project_id)).id
+
+
+def _with_project(store: ConversationStore, conversation: Conversation) -> Manner:
+    """How to answer, the instructions of the project before those of the conversation."""
+    if conversation.project_id is None:
+        return conversation.manner
+    shared = store.projects.project(conversation.project_id).instructions
+    both = [text for text in (shared, conversation.manner.instructions) if text]
+    return dataclasses.replace(conversation.manner, instructions="\n\n".join(both))
 
 
 async def _reply(web: Web, request: Request, *, first: ChatMessage, answer: ChatMessage | None) -> Response:

@@ -29,8 +29,10 @@ async def take(web: Web, request: Request) -> Response:
     """
     asked = request.query_params
     project_id = asked.get("project") or None
+    if project_id is not None:
+        await asyncio.to_thread(web.stores.kept.projects.project, project_id)
     beside = asked.get("conversation") or ""
-    store = web.stores.temporary if asked.get("temporary") else web.stores.of(beside)
+    store = web.stores.temporary if asked.get("temporary") and project_id is None else web.stores.of(beside)
     try:
         content = await read_body(request, limit_bytes=LARGEST_DOCUMENT_BYTES)
         document = await web.documents.take(

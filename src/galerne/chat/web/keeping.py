@@ -45,7 +45,8 @@ def read_limit(request: Request) -> int:
 async def search(web: Web, request: Request) -> Response:
     """``GET /search`` and ``GET /ui/search``: where the words are, as a page, a fragment or JSON."""
     query = request.query_params.get("q", "")
-    hits = await asyncio.to_thread(web.stores.kept.search, query)
+    project_id = request.query_params.get("project") or None
+    hits = await asyncio.to_thread(web.stores.kept.search, query, project_id=project_id)
     if wants_json(request):
         rows = [
             {
@@ -58,7 +59,8 @@ async def search(web: Web, request: Request) -> Response:
             for hit in hits
         ]
         return JSONResponse({"data": rows})
-    return pages.search_page(request, hits, query=query, whole=request.url.path == "/search")
+    whole = request.url.path == "/search"
+    return pages.search_page(request, hits, query=query, whole=whole, project_id=project_id)
 
 
 async def show_turns(web: Web, request: Request) -> Response:

@@ -20,6 +20,7 @@ from galerne.chat.documents.prompt import place_text
 from galerne.chat.documents.records import Document
 from galerne.chat.figures import quantity
 from galerne.chat.fit_view import FitRow
+from galerne.chat.projects import Project
 from galerne.chat.receipt_view import view_receipt
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
 from galerne.chat.search import SearchHit
@@ -59,6 +60,8 @@ class ShownConversation:
     models: Sequence[dict[str, Any]]
     tools: Sequence[Tool] = ()
     tool_problems: Mapping[str, str] = field(default_factory=dict)
+    projects: Sequence[Project] = ()
+    project_id: str | None = None
 
 
 def language_of(request: Request) -> Language:
@@ -78,6 +81,7 @@ def conversation_page(
     say = phrases(_PACKAGE, language_of(request))
     language = language_of(request)
     conversation, models = shown.conversation, shown.models
+    project_id = conversation.project_id if conversation else shown.project_id
     used = [message.model_id for message in shown.page.messages if message.model_id]
     return _page(
         request,
@@ -86,6 +90,8 @@ def conversation_page(
         title=conversation.title if conversation else say["new_conversation"],
         manner=conversation.manner if conversation else Manner(),
         temporary=shown.temporary,
+        projects=shown.projects,
+        project=next((entry for entry in shown.projects if entry.id == project_id), None),
         turns=_turns(shown.page, language, stores),
         earlier_id=shown.page.earlier_id,
         more_follow=shown.page.more_follow,
@@ -138,10 +144,25 @@ def fit_fragment(request: Request, rows: Sequence[FitRow], *, machine: str) -> H
     return HTMLResponse(_render(request, "fit.html", rows=rows, machine=machine))
 
 
-def search_page(request: Request, hits: Sequence[SearchHit], *, query: str, whole: bool) -> HTMLResponse:
+def search_page(
+    request: Request, hits: Sequence[SearchHit], *, query: str, whole: bool, project_id: str | None = None
+) -> HTMLResponse:
     """What a search found: a page of its own, or the list alone."""
-    facts: dict[str, Any] = {"hits": hits, "query": query}
+    facts: dict[str, Any] = {"hits": hits, "query": query, "project_id": project_id}
     return HTMLResponse(_render(request, "search.html" if whole else "hits.html", **facts))
+
+
+def project_page(
+    request: Request,
+    project: Project,
+    *,
+    documents: Sequence[Document],
+    conversations: Sequence[Conversation],
+) -> HTMLResponse:
+    """A project."""
+    listed = [(entry, document_facts(request, entry)) for entry in documents]
+    facts: dict[str, Any] = {"project": project, "conversations": conversations}
+    return _page(request, "project.html", documents=listed, **facts)
 
 
 def passage_page(request: Request, *, whole: bool, **facts: Any) -> HTMLResponse:

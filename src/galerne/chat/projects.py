@@ -1,0 +1,111 @@
+"""Projects: conversations that share instructions and documents."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from galerne.chat.documents.store import fold_log, forget_documents
+from galerne.chat.documents.tables import documents
+from galerne.chat.records import title_of
+from galerne.chat.tables import conversations, projects
+from galerne.clock import Clock
+from galerne.errors import UnknownConversation, UnknownProject
+from galerne.storage import reading, writing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Project:
+    """What several conversations share.
+
+    Attributes:
+        instructions: stand before those of each conversation.
+        owner: whose it is; ``None`` where one person has it all.
+    """
+
+    id: str
+    name: str
+    instructions: str
+    created_at: float
+    changed_at: float
+    owner: str | None = None
+
+
+class ProjectStore:
+    """Keeps projects beside the conversations that belong to them.
+
+    Args:
+        engine: of the chat store.
+        clock: dates them.
+        new_id: makes an id that nobody guesses.
+    """
+
+    def __init__(self, engine: sa.Engine, *, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._new_id = new_id
+
+    def all(self) -> list[Project]:
+        """Every project, by name."""
+        query = sa.select(projects).order_by(sa.func.lower(projects.c.name), projects.c.created_at)
+        with reading(self._engine) as connection:
+            return [Project(**row) for row in connection.execute(query).mappings()]
+
+    def project(self, project_id: str) -> Project:
+        """One project by its id.
+
+        Raises:
+            UnknownProject: there is none.
+        """
+        with reading(self._engine) as connection:
+            query = sa.select(projects).where(projects.c.id == project_id)
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise UnknownProject(project_id=project_id)
+        return Project(**row)
+
+    def add(self, name: str, *, instructions: str = "", owner: str | None = None) -> Project:
+        """Begin a project."""
+        at = self._clock.now_at()
+        project = Project(
+            id=self._new_id(),
+            name=title_of(name) or "…",
+            instructions=instructions,
+            created_at=at,
+            changed_at=at,
+            owner=owner,
+        )
+        with writing(self._engine) as connection:
+            connection.execute(sa.insert(projects).values(**dataclasses.asdict(project)))
+        return project
+
+    def change(self, project_id: str, *, name: str, instructions: str) -> None:
+        """Give a project another name and other instructions."""
+        before = self.project(project_id)
+        facts: dict[str, Any] = {"name": title_of(name) or before.name, "instructions": instructions}
+        statement = sa.update(projects).where(projects.c.id == project_id)
+        with writing(self._engine) as connection:
+            connection.execute(statement.values(**facts, changed_at=self._clock.now_at()))
+
+    def move(self, conversation_id: str, *, project_id: str | None) -> None:
+        """Let a conversation belong to a project, or to none any more."""
+        if project_id is not None:
+            self.project(project_id)
+        statement = sa.update(conversations).where(conversations.c.id == conversation_id)
+        with writing(self._engine) as connection:
+            if connection.execute(statement.values(project_id=project_id)).rowcount == 0:
+                raise UnknownConversation(conversation_id=conversation_id)
+
+    def erase(self, project_id: str) -> None:
+        """Delete a project and its documents for good; its conversations stay, without it."""
+        self.project(project_id)
+        with writing(self._engine) as connection:
+            mine = conversations.c.project_id == project_id
+            connection.execute(sa.update(conversations).where(mine).values(project_id=None))
+            forget_documents(connection, documents.c.project_id == project_id)
+            connection.execute(sa.delete(projects).where(projects.c.id == project_id))
+        fold_log(self._engine)
