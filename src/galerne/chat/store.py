@@ -12,7 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from galerne.chat.bill import METHODS, Bill, bill_of, least_sure
+from galerne.chat.bill import Bill, bill_of
+from galerne.chat.bill_sum import sum_receipts
 from galerne.chat.documents.records import Citation
 from galerne.chat.documents.store import DocumentStore, fold_log, forget_documents
 from galerne.chat.documents.tables import documents
@@ -160,19 +161,8 @@ class ConversationStore:
 
     def bill(self, conversation_id: str) -> Bill:
         """What all answers of a conversation cost, those of other branches too."""
-        receipts = sa.case((messages.c.energy_j.is_not(None), 1))
-        query = sa.select(
-            sa.func.count(receipts).label("n_receipts"),
-            sa.func.count(messages.c.cost_eur).label("n_priced"),
-            *(sa.func.coalesce(sa.func.sum(messages.c[name]), 0.0).label(name) for name in SUMS),
-            *(sa.func.count(sa.case((messages.c.method == name, 1))).label(name) for name in METHODS),
-        ).where(messages.c.conversation_id == conversation_id)
         with reading(self._engine) as connection:
-            facts = dict(connection.execute(query).one()._mapping)
-        facts["method"] = least_sure(name for name in METHODS if facts.pop(name))
-        if facts.pop("n_priced") < facts["n_receipts"]:
-            facts["cost_eur"] = None
-        return Bill(**facts)
+            return sum_receipts(connection, conversation_id)
 
     def search(self, query: str, *, limit: int = 30, project_id: str | None = None) -> list[SearchHit]:
         """The conversations, of a project or all, that hold every word in one message or in the title."""
