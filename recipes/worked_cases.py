@@ -14,9 +14,11 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from galerne.catalog import Catalog
+from galerne.catalog import Catalog, default_catalog
 from galerne.language import Language
 from galerne.site import Scenario, SitePlan, compare_sites, plan_site, read_scenario
+from galerne.site.parts import find_parts
+from galerne.site.validate import published_cases, validate
 from galerne.site.wording import wording_in
 
 ROOT = Path(__file__).parents[1]
@@ -110,7 +112,7 @@ def _beside(plan: SitePlan) -> Iterator[str]:
         yield f"| {named} | {published} | {WORDING.value(figure)} | × {ratio} | `{row.source}` |"
 
 
-def _essonne(plan: SitePlan, _scenario: Scenario, _catalog: Catalog) -> Iterator[str]:
+def _essonne(plan: SitePlan, scenario: Scenario, _catalog: Catalog) -> Iterator[str]:
     """The stair from the chip to the connection, and what is left of the published figure."""
     n = plan.figures["n_accelerators"].value
     stair = {
@@ -129,17 +131,49 @@ def _essonne(plan: SitePlan, _scenario: Scenario, _catalog: Catalog) -> Iterator
     yield f"{WORDING.number(left)} W are"
     yield f"left ({WORDING.percent(left / published)}): room to grow, other halls on the same"
     yield "connection, or racks"
-    yield "fed beyond what was found; nothing public tells which. Published tokens are of a benchmark"
-    yield "on another"
-    yield "model, after months of tuning; published euros are a vendor's. The PUE beside ours is a"
-    yield "neighbour's, cooled by"
-    yield "evaporation."
+    yield "fed beyond what was found; nothing public tells which. The PUE beside ours is a"
+    yield "neighbour's, cooled by evaporation."
+    yield ""
+    yield from _essonne_tokens(plan, scenario)
+
+
+def _essonne_tokens(plan: SitePlan, scenario: Scenario) -> Iterator[str]:
+    """From our tokens to those of the benchmark, one change after another, and what they do to the euros."""
+    catalog = Catalog(EXAMPLES / "catalog")
+    patient = dataclasses.replace(
+        scenario,
+        objective=dataclasses.replace(scenario.objective, first_token_s=2.0, token_interval_s=0.080),
+    )
+    other = dataclasses.replace(
+        patient, compute=dataclasses.replace(patient.compute, model="deepseek-v3", weight_format="nvfp4")
+    )
+    ours, later, model = (
+        find_parts(changed, catalog).capacity.output_tokens_per_s / plan.system.n_accelerators
+        for changed in (scenario, patient, other)
+    )
+    reported = {row.figure: row.reported for row in plan.comparisons}
+    published = reported["accelerator_output_tokens_per_s"]
+    load_ratio = plan.figures["load_ratio"].value
+    full_eur = plan.figures["output_eur"].value * load_ratio
+    yield f"Tokens: ours {WORDING.number(ours)} a second and accelerator. The benchmark waits 2 s for the"
+    yield f"first and 80 ms between tokens: {WORDING.number(later)}. Its model, DeepSeek R1 in NVFP4, with"
+    yield f"our lengths of prompts and answers: {WORDING.number(model)}. What is left to"
+    yield f"{WORDING.number(published)} (× {WORDING.number(published / model, digits=2)}) is drafted tokens,"
+    yield "prompts and answers on accelerators of their own, and months of tuning. Euros: at"
+    yield f"{WORDING.percent(load_ratio)} of load a million cost"
+    yield f"€{WORDING.number(plan.figures['output_eur'].value, digits=3)}; at full load"
+    yield f"€{WORDING.number(full_eur, digits=3)}; with the published tokens"
+    yield f"€{WORDING.number(full_eur * ours / published, digits=3)}, less than the vendor's"
+    yield f"€{WORDING.number(reported['output_eur'], digits=2)}, which pays for an hour of rent."
 
 
 def _deepseek(plan: SitePlan, scenario: Scenario, _catalog: Catalog) -> Iterator[str]:
     """The same plan with a network that costs nothing: what the exchange of experts makes."""
     published = 1814.0
     ours = plan.figures["n_accelerators"].value
+    packaged = default_catalog()
+    case = next(case for case in published_cases(packaged) if case.id == "deepseek-day-nodes")
+    laid_out = validate(packaged, [case])[0].ours
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(EXAMPLES / "catalog", folder, dirs_exist_ok=True)
         rows = Path(folder) / "accelerators.toml"
@@ -150,13 +184,16 @@ def _deepseek(plan: SitePlan, scenario: Scenario, _catalog: Catalog) -> Iterator
     yield "ours. The exchange of"
     yield f"tokens among experts over the network makes × {WORDING.number(ours / free, digits=2)} of"
     yield "it: with a network that costs"
-    yield f"nothing, {WORDING.number(free / 8)} nodes would do, since DeepSeek hides that exchange"
-    yield "behind arithmetic and our sum"
-    yield f"of terms hides nothing. The other × {WORDING.number(free / published, digits=2)} holds"
-    yield "what our formula does not have: prompts and"
-    yield "answers on nodes of their own, experts spread over 144 devices instead of 32, drafted"
-    yield "tokens, kernels"
-    yield "written for this model; the coefficients are those of common engines."
+    yield f"nothing, {WORDING.number(free / 8)} nodes would do. A plan puts prompts and answers on"
+    yield "the same nodes, spreads experts over 32 devices and adds up computing and exchanging;"
+    yield "DeepSeek did none of this."
+    yield "With the layout that was published (prompts on units of 4 nodes, answers on 18, two"
+    yield "micro-batches in turns, one"
+    yield "byte out and two back, at most four nodes for a token) the same formula gives"
+    yield f"{WORDING.number(laid_out)} nodes, the figure of `galerne validate`:"
+    yield f"× {WORDING.number(ours / 8 / laid_out, digits=2)} between the two is the layout,"
+    yield f"× {WORDING.number(8 * laid_out / published, digits=2)} is left for kernels written for"
+    yield "this model and drafted tokens; the coefficients are those of common engines."
 
 
 def _hospital(plan: SitePlan, _scenario: Scenario, _catalog: Catalog) -> Iterator[str]:

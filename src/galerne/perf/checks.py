@@ -104,7 +104,12 @@ def one_stream_tokens_per_s(catalog: Catalog, inputs: Inputs) -> float:
 
 
 def production_nodes(catalog: Catalog, inputs: Inputs) -> float:
-    """Nodes that carry a day's tokens: prefill and decode apart, experts spread over many nodes."""
+    """Nodes that carry a day's tokens: prefill and decode apart, experts spread over many nodes.
+
+    As published of the engine: two micro-batches take turns, one computing while the other exchanges tokens;
+    tokens go to their experts in one byte a value and come back in two; a prompt's token is sent once to each
+    of the few nodes that hold its experts.
+    """
     node = int(inputs["node_accelerators"])
     fresh_tokens = inputs["daily_prompt_tokens"] - inputs["daily_cached_tokens"]
     prefill = _spread(catalog, inputs, n_devices=int(inputs["prefill_nodes"]) * node)
@@ -113,18 +118,38 @@ def production_nodes(catalog: Catalog, inputs: Inputs) -> float:
         prompt_tokens=float(inputs["chunk_tokens"]),
         context_tokens=float(inputs["mean_context_tokens"]) / 2.0,
     )
-    chunk_s = float(predict_step(prefill, chunk).duration_s)
+    remote = (inputs["routed_nodes"] - 1.0) / (
+        prefill.model.n_experts_per_token * (1.0 - 1.0 / prefill.n_devices)
+    )
+    chunk_s = float(_taking_turns_s(prefill, chunk, exchanged_ratio=remote * _ONE_BYTE_OUT))
     prefill_tokens_per_s = prefill.n_devices * inputs["chunk_tokens"] / chunk_s
     decode = _spread(catalog, inputs, n_devices=int(inputs["decode_nodes"]) * node)
     batches = decode.n_devices * np.arange(1.0, 513.0)
-    step = predict_step(
-        decode, BatchShape(n_sequences=batches, context_tokens=float(inputs["mean_context_tokens"]))
-    )
-    in_time = batches[np.asarray(step.duration_s) <= 1.0 / inputs["user_tokens_per_s"]]
+    batch = BatchShape(n_sequences=batches, context_tokens=float(inputs["mean_context_tokens"]))
+    step_s = _taking_turns_s(decode, batch, exchanged_ratio=_ONE_BYTE_OUT)
+    in_time = batches[step_s <= 1.0 / inputs["user_tokens_per_s"]]
     decode_tokens_per_s = float(in_time.max(initial=0.0)) * inputs["user_tokens_per_s"]
     prefill_nodes = fresh_tokens / DAY_S / prefill_tokens_per_s * inputs["prefill_nodes"]
     decode_nodes = inputs["daily_output_tokens"] / DAY_S / decode_tokens_per_s * inputs["decode_nodes"]
     return float(prefill_nodes + decode_nodes)
+
+
+_ONE_BYTE_OUT = 0.75
+"""Bytes of a token sent in 8 bits and returned in 16, over those of both ways in 16."""
+_NO_WIRE = 1e30
+
+
+def _taking_turns_s(plan: ServingPlan, batch: BatchShape, *, exchanged_ratio: float) -> Any:
+    """Time of a step in two micro-batches, of which one computes while the other exchanges.
+
+    t = 2 · max(compute(half), exchange(half))
+    """
+    device = replace(plan.machine.accelerators[0], link_bytes_per_s=_NO_WIRE)
+    wired = replace(plan.machine, accelerators=(device,) * len(plan.machine.accelerators))
+    half = replace(batch, n_sequences=np.asarray(batch.n_sequences) / 2.0)
+    compute_s = np.asarray(predict_step(replace(plan, machine=wired), half).duration_s)
+    exchange_s = np.asarray(predict_step(plan, half).duration_s) - compute_s
+    return 2.0 * np.maximum(compute_s, exchanged_ratio * exchange_s)
 
 
 def sample_error_ratio(catalog: Catalog, inputs: Inputs) -> float:
