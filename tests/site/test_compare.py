@@ -6,6 +6,7 @@ import pytest
 from galerne.catalog import default_catalog
 from galerne.errors import InvalidScenario
 from galerne.site import compare_sites, comparison_to_json, read_scenario
+from galerne.site.worked import worked_cases
 from tests.site.factories import ESSONNE, changed
 
 FIVE = ("essonne", "nancy", "frankfurt", "stockholm", "tokyo")
@@ -98,3 +99,17 @@ def test_every_place_of_the_catalogue_is_ranked_or_left_out():
 def test_the_json_is_plain():
     wire = json.loads(json.dumps(comparison_to_json(compared()), allow_nan=False))
     assert [place["place_id"] for place in wire["places"]] == [p.place_id for p in compared().places]
+
+
+def test_a_place_that_is_only_seemingly_cheaper_and_dirtier_is_off_the_front():
+    scenario = read_scenario(worked_cases()["le-chat"].replace("n_samples = 400", "n_samples = 60"))
+    found = compare_sites(
+        scenario,
+        catalog=default_catalog(),
+        places=["essonne", "stockholm", "ashburn"],
+        objectives=["cost", "carbon"],
+    )
+    places = {place.place_id: place for place in found.places}
+    assert places["ashburn"].rank == places["stockholm"].rank
+    assert not places["ashburn"].on_front
+    assert places["stockholm"].on_front

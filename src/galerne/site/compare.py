@@ -60,7 +60,7 @@ class RankedPlace:
         beyond_first: difference to the first place in the first objective, paired: value, p5, p95.
         equal_to_first: whether that difference spans zero or is too small to act on.
         why: that difference by what makes it; sums to it.
-        on_front: whether no place is better in every objective.
+        on_front: whether no place is better in one objective, paired, and in none worse.
     """
 
     place_id: str
@@ -188,7 +188,7 @@ def _candidates(scenario: Scenario, catalog: Catalog, places: Sequence[str]) -> 
 def _rank(tried: list[_Tried], objectives: tuple[str, ...], scenario: Scenario) -> tuple[RankedPlace, ...]:
     """Places in order; a place gets the rank of the one above while it equals the first of that rank."""
     figure = OBJECTIVES[objectives[0]]
-    front = _front([[one.value(OBJECTIVES[name]) for name in objectives] for one in tried])
+    front = _front(tried, [OBJECTIVES[name] for name in objectives])
     ranked: list[RankedPlace] = []
     leader, rank = tried[0], 1
     for number, one in enumerate(tried):
@@ -223,10 +223,19 @@ def _place_figure(value: float, samples: Floats) -> PlaceFigure:
     return PlaceFigure(value=value, low=min(low, value), high=max(high, value))
 
 
-def _front(rows: list[list[float]]) -> list[bool]:
-    """Which rows are not worse in everything than another."""
-    table = np.array(rows)
-    return [not any((other <= row).all() and (other < row).any() for other in table) for row in table]
+def _front(tried: Sequence[_Tried], figures: Sequence[str]) -> list[bool]:
+    """Which places no other beats: better in one objective beyond doubt, and in none beyond doubt worse."""
+
+    def better(one: _Tried, other: _Tried) -> list[bool]:
+        return [
+            one.value(figure) < other.value(figure) and not _are_equal(one, other, figure)
+            for figure in figures
+        ]
+
+    kept = [
+        not any(any(better(other, one)) and not any(better(one, other)) for other in tried) for one in tried
+    ]
+    return kept if any(kept) else [number == 0 for number in range(len(tried))]
 
 
 def _why(one: Parts, first: Parts, figure: str, scenario: Scenario) -> dict[str, float]:
