@@ -83,6 +83,7 @@ def _node(
         plan=plan,
         weights=step_weights(plan),
         loads_on_demand=True,
+        is_here=False,
         may_leave_idle=not entry.url,
     )
     middle = predict_step(plan, BatchShape(n_sequences=entry.n_slots / 2.0, context_tokens=MIDDLE_TOKENS))

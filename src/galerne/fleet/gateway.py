@@ -16,6 +16,7 @@ from galerne.errors import EngineCrashed, UnknownModel
 from galerne.fleet.admission import Admission
 from galerne.fleet.chain import ChainObserver, ChainView
 from galerne.fleet.pool import Pool
+from galerne.fleet.progress import Progress, with_waiting
 from galerne.fleet.queue import FairQueue, QueuePlace, QueueView, Turn
 from galerne.fleet.records import (
     Delivered,
@@ -50,38 +51,6 @@ WINDOW_S = 1.0
 """Length of an accounting window."""
 FIRST_LOAD_S = 5.0
 """How long the door stays closed for the first model; after that it opens and says how far the load is."""
-
-
-class _Progress:
-    """What an answer has used so far: the bill of one that does not reach its end."""
-
-    def __init__(self, clock: Clock, *, queued_s: float) -> None:
-        self._clock = clock
-        self._queued_s = queued_s
-        self._began_s = clock.monotonic_s()
-        self._first_token_s: float | None = None
-        self.prompt = PromptRead(prompt_tokens=0, cached_tokens=0)
-        self.new_tokens = 0
-
-    def note(self, event: PromptRead | TokenChunk) -> None:
-        if isinstance(event, PromptRead):
-            self.prompt = event
-            return
-        if self._first_token_s is None:
-            self._first_token_s = self._clock.monotonic_s()
-        self.new_tokens += event.n_tokens
-
-    def usage(self) -> Usage:
-        now_s = self._clock.monotonic_s()
-        first_s = now_s if self._first_token_s is None else self._first_token_s
-        return Usage(
-            prompt_tokens=self.prompt.prompt_tokens,
-            cached_tokens=self.prompt.cached_tokens,
-            new_tokens=self.new_tokens,
-            queued_s=self._queued_s,
-            prefill_s=first_s - self._began_s,
-            decode_s=now_s - first_s,
-        )
 
 
 class Gateway:
@@ -322,14 +291,14 @@ class Gateway:
     ) -> AsyncGenerator[GatewayEvent, None]:
         """The answer of a model that is loaded and has a place for it."""
         node = decision.node
-        progress = _Progress(self._clock, queued_s=turn.waited_s)
+        progress = Progress(self._clock, queued_s=turn.waited_s)
         finished: Finished | None = None
         reason = FinishReason.CANCELLED
         stream = self._work(node, request)
         try:
             async for event in stream:
                 if isinstance(event, Finished):
-                    finished = _with_waiting(event, turn.waited_s)
+                    finished = with_waiting(event, turn.waited_s)
                     break
                 if isinstance(event, PromptRead | TokenChunk):
                     self._account(node, request, progress, event)
@@ -380,7 +349,7 @@ class Gateway:
             return await node.engine.tokenize(text)
 
     def _account(
-        self, node: Node, request: GenerationRequest, progress: _Progress, event: PromptRead | TokenChunk
+        self, node: Node, request: GenerationRequest, progress: Progress, event: PromptRead | TokenChunk
     ) -> None:
         progress.note(event)
         if isinstance(event, PromptRead):
@@ -405,15 +374,8 @@ class Gateway:
         node.learn_prompt(n_characters=request.n_characters(), prompt_tokens=usage.prompt_tokens)
         if not request.embeds:
             node.learn_answer(new_tokens=usage.new_tokens)
+        if not request.embeds and node.is_here:
             self._on_run(node, usage, sum(other.engine.status().n_active for other in self.nodes))
-
-
-def _with_waiting(finished: Finished, waited_s: float) -> Finished:
-    """The wait for a model to load is a part of the wait for an answer."""
-    if not waited_s:
-        return finished
-    usage = finished.usage
-    return replace(finished, usage=replace(usage, queued_s=usage.queued_s + waited_s))
 
 
 def _served(resident: Resident) -> ServedModel:

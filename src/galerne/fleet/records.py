@@ -38,6 +38,7 @@ class Node:
         adapt: fits the engine to so much memory, as far as it can, before it is loaded: fewer answers at
             once, then a shorter context. Sets ``needed_bytes`` and ``plan``, and tells whether it did.
         loads_on_demand: whether a request may start the engine.
+        is_here: whether it computes on this machine, so that its speed says something of it.
         may_leave_idle: whether it is unloaded when nobody has used it for a while.
         settings: what the engine runs with and why, for people.
     """
@@ -54,6 +55,7 @@ class Node:
     needed_bytes: int = 0
     adapt: Callable[[int], bool] | None = None
     loads_on_demand: bool = False
+    is_here: bool = True
     may_leave_idle: bool = True
     settings: Callable[[], Mapping[str, str]] = dict
     n_characters: float = field(default=0.0)
