@@ -7,6 +7,8 @@ VM = MACHINES / "vm-epyc-2-cores"
 CONTAINER = MACHINES / "container-2-gib"
 LAPTOP = MACHINES / "laptop-core-i7-1260p"
 BOARD = MACHINES / "raspberry-pi-5"
+NODE = MACHINES / "node-8x-h200"
+MAC = MACHINES / "mac-m4-pro"
 
 RANGE_J = 262_143.32885
 

@@ -23,6 +23,7 @@ MATRIX_INSTRUCTIONS = (
 )  # fmt: skip
 """Processor flags that matter to an engine, as Linux names them."""
 
+_VENDORS = {"0x10de": "nvidia", "0x1002": "amd", "0x8086": "intel"}
 _SYSCTL_FLAGS = {
     "hw.optional.AdvSIMD": "asimd",
     "hw.optional.arm.FEAT_FP16": "asimdhp",
@@ -59,10 +60,13 @@ def read_host(root: Path = Path("/")) -> HostReading:
     """What this computer is, by the system it runs.
 
     Args:
-        root: root of the file system; a folder with ``proc`` and ``sys`` stands for a Linux machine.
+        root: root of the file system; a folder with ``proc`` and ``sys`` stands for a Linux machine,
+            one with ``sysctl.txt`` for a Mac.
     """
     if (root / "proc/cpuinfo").is_file():
         return _read_linux(root)
+    if (root / "sysctl.txt").is_file():
+        return interpret_sysctl((root / "sysctl.txt").read_text(encoding="utf-8"))
     if platform.system() == "Darwin":
         return interpret_sysctl(_sysctl_text())
     return _read_elsewhere()
@@ -94,6 +98,35 @@ def interpret_sysctl(text: str) -> HostReading:
         os=f"macOS {values.get('kern.osproductversion', '')}".strip(),
         virtual=values.get("kern.hv_vmm_present") == "1",
     )
+
+
+def is_limited(root: Path = Path("/")) -> bool:
+    """Whether a container has less memory than the computer it runs on."""
+    total_bytes = _meminfo_bytes(root).get("MemTotal")
+    limits = [group.limit_bytes for group in cgroups.memory_groups(root)]
+    return total_bytes is not None and min(limits, default=total_bytes) < total_bytes
+
+
+def display_vendors(root: Path = Path("/")) -> frozenset[str]:
+    """Makers of the graphics devices on the bus, driver or not: ``nvidia``, ``amd``, ``intel``."""
+    found = set()
+    for device in (root / "sys/bus/pci/devices").glob("*"):
+        try:
+            kind, vendor = (_text_of(device / name) for name in ("class", "vendor"))
+        except OSError:
+            continue
+        if kind.startswith("0x03"):
+            found.add(_VENDORS.get(vendor, vendor))
+    return frozenset(found)
+
+
+def has_nvidia_driver(root: Path = Path("/")) -> bool:
+    """Whether the kernel has loaded NVIDIA's driver."""
+    return (root / "proc/driver/nvidia/version").is_file()
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="ascii").strip()
 
 
 def _sysctl_text() -> str:

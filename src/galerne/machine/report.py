@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from galerne.catalog import Machine
-from galerne.machine.host import HostReading, free_memory_bytes, read_host
+from galerne.machine.host import (
+    HostReading,
+    display_vendors,
+    free_memory_bytes,
+    has_nvidia_driver,
+    is_limited,
+    read_host,
+)
 from galerne.machine.meter.rapl import GRANT, find_zones
 
 
@@ -58,19 +65,27 @@ class MachineReport:
     advice: tuple[str, ...]
 
 
-def describe(machine: Machine, *, root: Path = Path("/")) -> MachineReport:
+WIDE_INSTRUCTIONS = frozenset({"avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "sve", "sve2"})
+"""What an engine compiled for every processor of a kind leaves unused."""
+
+
+def describe(machine: Machine, *, root: Path = Path("/"), engine_is_generic: bool = False) -> MachineReport:
     """The machine table of a probed machine, with what is free and readable at this moment.
 
     Args:
         machine: from ``probe_machine``.
         root: root of the file system it was probed in.
+        engine_is_generic: whether the installed engine was compiled for every processor of its kind.
     """
     host = read_host(root)
     sensors = find_sensors(root)
     return MachineReport(
         rows=(*_host_rows(machine, host, root), *_power_rows(machine)),
         sensors=sensors,
-        advice=_advice(host, sensors),
+        advice=(
+            *_engine_advice(machine, host, root, engine_is_generic=engine_is_generic),
+            *_advice(host, sensors),
+        ),
     )
 
 
@@ -129,6 +144,28 @@ def _power_rows(machine: Machine) -> tuple[ReportRow, ...]:
             source=sources.get("busy_core_w", sources.get("default")),
         ),
     )
+
+
+def _engine_advice(
+    machine: Machine, host: HostReading, root: Path, *, engine_is_generic: bool
+) -> tuple[str, ...]:
+    """What would let an engine compute faster here, and what holds the memory back."""
+    vendors, advice = display_vendors(root), []
+    if "nvidia" in vendors and not has_nvidia_driver(root):
+        advice.append("no_nvidia_driver")
+    elif "nvidia" in vendors and not machine.accelerators:
+        advice.append("nvidia_not_known")
+    if machine.accelerators and engine_is_generic:
+        advice.append("engine_cuda")
+    elif "amd" in vendors and engine_is_generic:
+        advice.append("engine_amd")
+    elif (
+        engine_is_generic and not host.os.startswith("macOS") and WIDE_INSTRUCTIONS & {*host.instruction_sets}
+    ):
+        advice.append("engine_native")
+    if is_limited(root):
+        advice.append("container_memory")
+    return tuple(advice)
 
 
 def _advice(host: HostReading, sensors: tuple[PowerSensor, ...]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def doctor(*, as_json: bool) -> None:
     """Look at everything an answer needs."""
     settings = read_settings(os.environ)
     foundation = lay_foundation(settings, clock=SystemClock())
-    report = describe(foundation.machine())
+    report = describe(foundation.machine(), engine_is_generic=_engine_is_generic())
     rungs = survey(settings, foundation.machine(), clock=foundation.clock)
     if as_json:
         meter = {"rung": _in_use(rungs).name, "rungs": [asdict(rung) for rung in rungs]}
@@ -72,6 +72,16 @@ def _engine(settings: Settings) -> str:
     except ImportError as error:
         return words["doctor_engine_missing"].format(problem=error)
     return words["doctor_engine_ok"].format(version=metadata.version(ENGINE_PACKAGE))
+
+
+def _engine_is_generic() -> bool:
+    """Whether the engine came ready-made from the package index, and not compiled here or for a GPU."""
+    try:
+        distribution = metadata.distribution(ENGINE_PACKAGE)
+    except metadata.PackageNotFoundError:
+        return False
+    wheel = distribution.read_text("WHEEL") or ""
+    return "manylinux" in wheel and not {"cu", "rocm", "vulkan"} & set(distribution.version.split("+")[1:])
 
 
 def _sensors(report: MachineReport, settings: Settings) -> str:
