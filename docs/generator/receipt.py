@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -44,7 +45,7 @@ def receipt_fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[s
     """Every field of a receipt by its path, groups before what is in them."""
     for name, field in model.model_fields.items():
         path = prefix + name
-        inner = field.annotation
+        inner = _without_none(field.annotation)
         if typing.get_origin(inner) is dict:
             yield path, field
             inner, path = typing.get_args(inner)[1], f"{path}.<field>"
@@ -52,6 +53,12 @@ def receipt_fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[s
             yield from receipt_fields(inner, f"{path}.")
         elif path == prefix + name:
             yield path, field
+
+
+def _without_none(annotation: Any) -> Any:
+    """What a field is when it is there."""
+    kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 else annotation
 
 
 def meaning(path: str, field: FieldInfo) -> str:

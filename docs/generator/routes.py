@@ -10,6 +10,7 @@ from docs.generator.markdown import code, page, plain, table
 from galerne import __version__
 from galerne.api import Services, create_app
 from galerne.api.app import describe
+from galerne.api.metrics import Metrics
 from galerne.api.services import Accounts, Answers
 from galerne.api.wire.request import HARMLESS
 from galerne.catalog import default_catalog
@@ -36,6 +37,8 @@ def document() -> dict[str, Any]:
         catalog=default_catalog(),
         version=__version__,
         fit=tuple,
+        metrics=Metrics(),
+        prices=tuple,
         site=Planner(default_catalog()),
     )
     return describe(create_app(services))

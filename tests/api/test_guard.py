@@ -9,7 +9,7 @@ from galerne.api.guard import MAX_BODY_BYTES, SECURITY_HEADERS
 from tests.api.fakes import BASE_URL, ask, client, services
 
 KEY = "a-key-of-some-length"
-SAMPLES = {"model_id": "galerne-mini", "receipt_id": "rcpt_1", "path": "nothing"}
+SAMPLES = {"model_id": "galerne-mini", "receipt_id": "rcpt_1", "place_id": "essonne", "path": "nothing"}
 WITH_FIT = {"fit": list}
 
 

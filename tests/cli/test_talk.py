@@ -90,7 +90,7 @@ def test_without_a_question_or_a_terminal_one_is_asked_for(daemon):
 
 def test_an_unknown_model_names_the_nearest_even_through_a_daemon(daemon):
     told = galerne("run", "galerne-mimi", "Hello", home=daemon.home)
-    assert told.exit_code == 2
+    assert told.exit_code == 3
     assert "galerne-mini" in told.errors
 
 
