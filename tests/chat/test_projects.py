@@ -79,3 +79,47 @@ def test_a_name_is_text(web):
     project = begin(web, "<img src=x onerror=alert(1)>")
     for path in (f"/p/{project}", f"/?project={project}"):
         assert "<img" not in web.get(path).text
+
+
+def test_documents_citations_and_projects_go_out_and_come_in(fake_api, web, store):
+    fake_api.pieces = ["Up to 100 km/h [1]."]
+    project = begin(web)
+    document = hand_in(web, a_pdf(*WINDS))
+    asked = ask(web, "How fast does the mistral blow?", documents=document["id"], project=project)
+    events(web, asked["answer"])
+    out = web.get(f"/ui/conversations/{asked['conversation']}/export?format=json").text
+    web.post(f"/ui/conversations/{asked['conversation']}/delete", headers=OURS)
+    web.post(f"/ui/projects/{project}/delete", headers=OURS)
+    assert web.post("/ui/import", content=out, headers=OURS).status_code == 201
+    (back,) = store.conversations()
+    assert store.projects.project(back.project_id).name == "Winds"
+    answer = store.thread(back.id)[-1]
+    assert WINDS[1] in web.get(f"/ui/passages/{answer.id}/1").text
+    assert "winds.pdf" in web.get(f"/c/{back.id}").text
+
+
+def test_a_file_cites_only_documents_that_it_brings(web, store):
+    document = hand_in(web, b"somebody else's words", name="theirs.txt")
+    citation = {"document": document["id"], "name": "x", "passage": 0}
+    turn = {"role": "assistant", "content": "[1]", "citations": [citation]}
+    told = {"conversations": [{"title": "t", "messages": [turn]}]}
+    assert web.post("/ui/import", json=told, headers=OURS).status_code == 201
+    answer = store.thread(store.conversations()[0].id)[0]
+    assert "somebody" not in web.get(f"/ui/passages/{answer.id}/1").text
+
+
+def test_hostile_papers_are_refused(web):
+    for beside in (
+        {"documents": [{"id": 1, "name": "x", "content": "AAAA"}]},
+        {"documents": [{"id": "1", "name": "x", "content": "not base64!"}]},
+        {"documents": ["x"]},
+        {
+            "messages": [
+                {"role": "user", "content": "x", "citations": [{"document": 1, "name": "", "passage": 0}]}
+            ]
+        },
+        {"messages": [{"role": "user", "content": "x", "citations": [{"passage": -1}]}]},
+        {"messages": [{"role": "user", "content": "x", "citations": {"a": 1}}]},
+    ):
+        told = {"conversations": [{"title": "t", "messages": [{"role": "user", "content": "x"}], **beside}]}
+        assert web.post("/ui/import", json=told, headers=OURS).status_code == 422, beside

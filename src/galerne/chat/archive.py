@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from galerne.chat.archive_tree import Node, grow
 from galerne.chat.bill import bill_of
+from galerne.chat.documents.records import Citation, citation_of
 from galerne.chat.receipt_view import view_receipt
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, title_of
 from galerne.errors import InvalidRequest, RequestTooLarge
@@ -26,6 +27,7 @@ LARGEST_FILE_BYTES = 64_000_000
 _MOST_CONVERSATIONS = 20_000
 _MOST_MESSAGES = 200_000
 _LONGEST_MESSAGE = 1_000_000
+_MOST_CITATIONS = 99
 _LATEST_AT = 4_102_444_800.0  # the year 2100
 _VERSION = 1
 _ROLES = {"user", "assistant"}
@@ -35,9 +37,19 @@ _ZIP_MEMBER = re.compile(r"(^|/)conversations(-\d+)?\.json")
 Thread: TypeAlias = tuple[Conversation, list[ChatMessage]]
 
 
-def write_archive(threads: Iterable[tuple[Conversation, Sequence[ChatMessage]]]) -> str:
-    """Conversations with every branch and receipt, as JSON that ``read_archive`` takes."""
-    document = {"galerne": _VERSION, "conversations": [_written(*thread) for thread in threads]}
+def write_archive(
+    threads: Iterable[tuple[Conversation, Sequence[ChatMessage]]],
+    *,
+    beside: Callable[[Conversation], Mapping[str, Any]] = lambda _: {},
+) -> str:
+    """Conversations with every branch and receipt, as JSON that ``read_archive`` takes.
+
+    Args:
+        threads: the conversations.
+        beside: what else is written of each.
+    """
+    entries = [{**_written(*thread), **beside(thread[0])} for thread in threads]
+    document = {"galerne": _VERSION, "conversations": entries}
     return json.dumps(document, ensure_ascii=False, indent=1)
 
 
@@ -55,18 +67,23 @@ def read_archive(
         InvalidRequest: the file is not one of the three kinds, or contradicts itself; says where.
         RequestTooLarge: it is larger than a file may be.
     """
-    entries = [entry for part in _parts(content) for entry in _entries(part)]
-    if len(entries) > _MOST_CONVERSATIONS:
-        raise _invalid("conversations", f"more than {_MOST_CONVERSATIONS} at once")
     threads = []
     n_messages = 0
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(entries_of(content)):
         thread = _Reader(path=f"conversations[{index}]", now_at=now_at, new_id=new_id).read(entry)
         n_messages += len(thread[1])
         if n_messages > _MOST_MESSAGES:
             raise _invalid("conversations", f"more than {_MOST_MESSAGES} messages at once")
         threads.append(thread)
     return threads
+
+
+def entries_of(content: bytes) -> list[Any]:
+    """What a file says of each conversation, not looked into yet."""
+    entries = [entry for part in _parts(content) for entry in _entries(part)]
+    if len(entries) > _MOST_CONVERSATIONS:
+        raise _invalid("conversations", f"more than {_MOST_CONVERSATIONS} at once")
+    return entries
 
 
 def _parts(content: bytes) -> list[Any]:
@@ -161,6 +178,8 @@ class _Reader:
             receipt=receipt,
             created_at=self._at(extra, "created_at", "create_time", "timestamp"),
             past_receipts=tuple(entry for entry in receipts if entry),
+            citations=self._citations(extra.get("citations"), where),
+            quoted=extra.get("quoted") is True,
         )
 
     def _ours(self, entry: Mapping[str, Any]) -> tuple[list[Node], str | None]:
@@ -255,6 +274,15 @@ class _Reader:
             raise _invalid(f"{where}.receipt", "not a receipt of Galerne")
         return receipt
 
+    def _citations(self, raw: Any, where: str) -> tuple[Citation, ...]:
+        try:
+            found = tuple(citation_of(entry) for entry in (raw or ())[:_MOST_CITATIONS])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _invalid(f"{where}.citations", "not citations of Galerne") from error
+        if not all(citation.is_sound() for citation in found):
+            raise _invalid(f"{where}.citations", "not citations of Galerne")
+        return found
+
     def _at(self, entry: Mapping[str, Any], *names: str) -> float:
         found = [_number(entry.get(name)) for name in names]
         value = next((number for number in found if number is not None), self._now_at)
@@ -314,6 +342,8 @@ def _written(conversation: Conversation, messages: Sequence[ChatMessage]) -> dic
                 "created_at": message.created_at,
                 "receipt": message.receipt,
                 "past_receipts": list(message.past_receipts),
+                "citations": [citation.facts() for citation in message.citations],
+                "quoted": message.quoted,
             }
             for message in messages
         ],

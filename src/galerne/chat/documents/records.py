@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+_LONGEST_WORD = 1_000
+_LARGEST_NUMBER = 2**31
+
 
 class DocumentKind(StrEnum):
     """What the bytes of a file are, whatever its name says."""
@@ -114,6 +117,15 @@ class Citation:
     name: str
     passage_n: int
     position: Position
+
+    def is_sound(self) -> bool:
+        """Whether its fields are of the kinds they should be: a file may say anything."""
+        place = self.position
+        words = (self.document_id, self.name, place.sheet or "", place.heading or "")
+        numbers = (self.passage_n, place.page or 0, place.first_row or 0, place.last_row or 0)
+        return all(isinstance(word, str) and len(word) <= _LONGEST_WORD for word in words) and all(
+            type(number) is int and 0 <= number < _LARGEST_NUMBER for number in numbers
+        )
 
     def facts(self) -> dict[str, Any]:
         """The same, for JSON."""

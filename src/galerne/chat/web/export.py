@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib import resources
+from typing import Any
 
 from galerne.chat.archive import write_archive
 from galerne.chat.bill import bill_of
@@ -28,7 +29,12 @@ _HEAD = """<!doctype html>
 
 
 def export_conversation(
-    conversation: Conversation, messages: Sequence[ChatMessage], *, kind: str, language: Language
+    conversation: Conversation,
+    messages: Sequence[ChatMessage],
+    *,
+    kind: str,
+    language: Language,
+    beside: Callable[[Conversation], Mapping[str, Any]] = lambda _: {},
 ) -> str:
     """A conversation as ``md``, ``html`` or ``json``.
 
@@ -37,9 +43,10 @@ def export_conversation(
         messages: of every branch.
         kind: one of ``FORMATS``.
         language: of the words around it.
+        beside: what else JSON says of it.
     """
     if kind == "json":
-        return write_archive([(conversation, messages)])
+        return write_archive([(conversation, messages)], beside=beside)
     tree = MessageTree((message.id, message.parent_id) for message in messages)
     by_id = {message.id: message for message in messages}
     thread = [by_id[message_id] for message_id in tree.path(conversation.leaf_id)]

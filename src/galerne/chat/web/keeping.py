@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from galerne.chat.archive import LARGEST_FILE_BYTES, read_archive, write_archive
+from galerne.chat.archive import LARGEST_FILE_BYTES, Thread, read_archive, write_archive
+from galerne.chat.archive_papers import Papers, papers_written, read_papers, with_papers
 from galerne.chat.bill_view import view_bill
 from galerne.chat.web import pages
 from galerne.chat.web.export import FORMATS, export_conversation
 from galerne.chat.web.guard import read_body, read_form
 from galerne.chat.web.parts import Web, wants_json
-from galerne.errors import InvalidRequest, RequestTooLarge
+from galerne.errors import ChatError, InvalidRequest, RequestTooLarge
 
 _HISTORY_STEP = 100
 _LONGEST_HISTORY = 10_000
@@ -139,7 +143,12 @@ async def export(web: Web, request: Request) -> Response:
     conversation = await asyncio.to_thread(store.conversation, conversation_id)
     messages = await asyncio.to_thread(store.messages, conversation_id)
     text = await asyncio.to_thread(
-        export_conversation, conversation, messages, kind=kind, language=pages.language_of(request)
+        export_conversation,
+        conversation,
+        messages,
+        kind=kind,
+        language=pages.language_of(request),
+        beside=partial(papers_written, store),
     )
     return _file(text, name=f"galerne-{conversation_id}.{kind}", media_type=FORMATS[kind])
 
@@ -150,7 +159,9 @@ async def export_all(web: Web, request: Request) -> Response:
     def write() -> str:
         store = web.stores.kept
         every = store.conversations(limit=_LONGEST_HISTORY * 100)
-        return write_archive((entry, store.messages(entry.id)) for entry in every)
+        return write_archive(
+            ((entry, store.messages(entry.id)) for entry in every), beside=partial(papers_written, store)
+        )
 
     return _file(await asyncio.to_thread(write), name="galerne.json", media_type="application/json")
 
@@ -160,12 +171,37 @@ async def import_file(web: Web, request: Request) -> Response:
     try:
         body = await read_body(request, limit_bytes=LARGEST_FILE_BYTES)
         found = await asyncio.to_thread(read_archive, body, now_at=web.stores.kept.now_at())
+        papers = await asyncio.to_thread(read_papers, body)
     except RequestTooLarge as error:
         return JSONResponse({"problem": error.code, "detail": str(error)}, status_code=413)
     except InvalidRequest as error:
         return JSONResponse({"problem": error.code, "detail": str(error)}, status_code=422)
-    await asyncio.to_thread(web.stores.kept.add, found)
+    await _keep(web, found, papers)
     return JSONResponse({"n_conversations": len(found)}, status_code=201)
+
+
+async def _keep(web: Web, found: Sequence[Thread], papers: Sequence[Papers]) -> None:
+    """Keep threads of a file with what they stand on; a document that cannot be read is cited as gone."""
+    store = web.stores.kept
+    projects = {
+        (entry.name, entry.instructions): entry.id for entry in await asyncio.to_thread(store.projects.all)
+    }
+    threads, ids = [], [dict[str, str]() for _ in found]
+    for thread, paper, mine in zip(found, papers, ids, strict=True):
+        if paper.project is not None and paper.project not in projects:
+            name, instructions = paper.project
+            begun = await asyncio.to_thread(store.projects.add, name, instructions=instructions)
+            projects[paper.project] = begun.id
+        for document_id, name, content in paper.documents:
+            with contextlib.suppress(ChatError):
+                mine[document_id] = (await web.documents.take(store.documents, content, name=name)).id
+        project_id = projects[paper.project] if paper.project else None
+        threads.append(with_papers(thread, project_id=project_id, ids=mine))
+    await asyncio.to_thread(store.add, threads)
+    for (conversation, messages), mine in zip(threads, ids, strict=True):
+        if mine and messages:
+            home = {"conversation_id": conversation.id, "message_id": messages[0].id}
+            await asyncio.to_thread(store.documents.attach, list(mine.values()), **home)
 
 
 def _file(text: str, *, name: str, media_type: str) -> Response:
