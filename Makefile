@@ -35,8 +35,8 @@ format: $(VENV)/.dev ## Put the code in shape
 docs: $(VENV)/.dev ## Write the generated reference again
 	@$(BIN)/python -m docs.generate
 
-bench: $(VENV)/.dev ## Run the benchmarks and append to benchmarks/results
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev ## Run the benchmarks; keep results and docs/benchmarks.md
+	@$(BIN)/python -m benchmarks --save
 
 torture: $(VENV)/.dev ## The long fault tests, whole; CI runs a seeded sample
 	@GALERNE_TORTURE=full $(BIN)/pytest -m "slow or not slow" -k torture --timeout 7200

@@ -1,44 +1,79 @@
-"""``python -m benchmarks``: measures, and writes ``results/<date>.json`` and the table in ``README.md``."""
+"""``python -m benchmarks``: measures everything in one run, in under eight minutes, and prints the tables.
+
+``--save`` also keeps them: ``results/<date>.json``, and ``docs/benchmarks.md``.
+"""
 
 from __future__ import annotations
 
 import argparse
 import datetime
 import json
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from benchmarks.bench_gateway import measure_gateway
+from benchmarks.bench_ledger import measure_ledger
 from benchmarks.bench_overhead import measure_overhead
+from benchmarks.bench_start import measure_start
 from benchmarks.fingerprint import fingerprint
-from benchmarks.table import markdown_table
+from benchmarks.table import markdown_tables
 
 FOLDER = Path(__file__).parent
+PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 MARKS = ("<!-- results -->", "<!-- /results -->")
 
 
 def main() -> None:
-    """Run every benchmark once."""
+    """Run what was asked for, once."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30, help="repetitions of each measurement")
-    parser.add_argument("--dry", action="store_true", help="print and write nothing")
+    parser.add_argument("only", nargs="*", help="overhead, gateway, start, ledger (default: all)")
+    parser.add_argument("--rounds", type=int, default=18, help="turns of each comparison with the engine")
+    parser.add_argument("--per-s", type=float, default=300.0, help="requests a second at the gateway")
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of each load on the gateway")
+    parser.add_argument(
+        "--answers", type=int, default=1_000_000, help="in the ledger; 10000000 for the whole"
+    )
+    parser.add_argument("--no-litellm", action="store_true", help="do not install or run LiteLLM's proxy")
+    parser.add_argument("--save", action="store_true", help="keep the results and rewrite docs/benchmarks.md")
     parser.add_argument("--note", default="", help="what a reader should know of this run")
     chosen = parser.parse_args()
-    result = {
+    measures: dict[str, Callable[[], Any]] = {
+        "overhead": lambda: measure_overhead(n_rounds=chosen.rounds),
+        "gateway": lambda: measure_gateway(
+            per_s=chosen.per_s, duration_s=chosen.seconds, with_litellm=not chosen.no_litellm
+        ),
+        "start": measure_start,
+        "ledger": lambda: measure_ledger(n_answers=chosen.answers),
+    }
+    if unknown := set(chosen.only) - set(measures):
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    result: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "note": chosen.note,
         "machine": fingerprint(),
-        "overhead": measure_overhead(n_rounds=chosen.rounds),
     }
+    for name in chosen.only or measures:
+        began_s = time.perf_counter()
+        result[name] = measures[name]()
+        print(f"{name}: {time.perf_counter() - began_s:.0f} s", file=sys.stderr)
     result["machine_after"] = {"load_1_min": fingerprint()["load_1_min"]}
-    table = markdown_table(result)
-    print(table)
-    if chosen.dry:
-        return
+    tables = markdown_tables(result)
+    print(tables)
+    if chosen.save:
+        _save(result, tables)
+
+
+def _save(result: dict[str, Any], tables: str) -> None:
     (FOLDER / "results").mkdir(exist_ok=True)
-    (FOLDER / "results" / f"{result['date']}.json").write_text(json.dumps(result, indent=1) + "\n")
-    readme = FOLDER / "README.md"
-    text = readme.read_text()
-    before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
-    readme.write_text(f"{before}{MARKS[0]}\n\n{table}\n\n{MARKS[1]}{after}")
+    kept = FOLDER / "results" / f"{result['date']}.json"
+    kept.write_text(json.dumps(result, indent=1) + "\n")
+    page = PAGE.read_text()
+    before, after = page.split(MARKS[0])[0], page.split(MARKS[1])[1]
+    PAGE.write_text(f"{before}{MARKS[0]}\n\n{tables}\n\n{MARKS[1]}{after}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,8 @@
-"""What does our API cost over the bare engine, in speed, latency and memory?
+"""What does our API cost over the bare engine, and what does it gain over the engine's defaults?
 
-Both serve the built-in model with the same threads and slots, in one run, taking turns, asked by the same
-client with the same questions at temperature 0. The built-in model makes a token in about a millisecond, so
-that any cost per token shows at its worst: with a larger model it is diluted.
+All serve the same file, in one run, taking turns, asked by the same client with the same questions and
+seeds. The built-in model makes a token in about a millisecond, so that any cost per token shows at its
+worst; the one of 200 million random weights is as a small real model.
 """
 
 from __future__ import annotations
@@ -10,27 +10,29 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import httpx
 
-from benchmarks.servers import COMMAND, Server, bare_engine, environment, our_daemon
-from galerne.models import BUILTIN_MODEL_ID
+from benchmarks import random_model
+from benchmarks.fingerprint import bandwidth_bytes_per_s
+from benchmarks.servers import Server, bare_engine, default_engine, our_daemon
+from galerne.models import BUILTIN_MODEL_ID, builtin_model_path
 
-N_TOKENS = 200
 N_STREAMS = (1, 8)
 PATH = "/v1/chat/completions"
 _CONTENT = re.compile(rb'"content":\s*"(?!")')
 _COMPLETION_TOKENS = re.compile(rb'"completion_tokens":\s*(\d+)')
+_PROMPT_TOKENS = re.compile(rb'"prompt_tokens":\s*(\d+)')
+_LONG = {"temperature": 2.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
+"""Flat sampling: neither model soon finds its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,30 +42,49 @@ class Timing:
     first_token_s: float
     total_s: float
     n_tokens: int
-
-    @property
-    def decode_tokens_per_s(self) -> float:
-        """Speed after the first token."""
-        return (self.n_tokens - 1) / (self.total_s - self.first_token_s)
+    prompt_tokens: int
 
 
-def question_text(number: int) -> str:
-    """A text after which the built-in model runs on to the limit; different each time, so never cached."""
-    return f"{number} " + "é" * 96
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model to compare with: how long its prompts and answers are."""
+
+    model_id: str
+    path: Path
+    n_tokens: int
+    prompt_characters: int
+    n_rounds: int
 
 
-async def ask(server: Server, number: int) -> Timing:
+def subjects(n_rounds: int) -> list[Subject]:
+    """The two models."""
+    mini = Subject(
+        model_id=BUILTIN_MODEL_ID,
+        path=builtin_model_path(),
+        n_tokens=200,
+        prompt_characters=96,
+        n_rounds=n_rounds,
+    )
+    path = random_model.random_model()
+    large = Subject(
+        model_id=random_model.MODEL_ID, path=path, n_tokens=48, prompt_characters=96, n_rounds=n_rounds // 3
+    )
+    return [mini, large]
+
+
+async def ask(server: Server, subject: Subject, number: int) -> Timing:
     """Stream one answer over a connection of its own, and read as little of it as will do.
 
     No HTTP library: one would compute as long for a token as what is measured, on the same cores.
     """
     question = {
-        "model": BUILTIN_MODEL_ID,
-        "messages": [{"role": "user", "content": question_text(number)}],
+        "model": subject.model_id,
+        "messages": [{"role": "user", "content": f"{number} " + "é" * subject.prompt_characters}],
         "stream": True,
         "stream_options": {"include_usage": True},
-        "temperature": 0.0,
-        "max_tokens": N_TOKENS,
+        "max_tokens": subject.n_tokens,
+        "seed": number,
+        **_LONG,
     }
     body = json.dumps(question).encode()
     host, _, port = server.address.removeprefix("http://").partition(":")
@@ -83,124 +104,116 @@ async def ask(server: Server, number: int) -> Timing:
     ended_s = time.perf_counter()
     writer.close()
     return Timing(
-        first_token_s=first_s - started_s,
+        first_token_s=(first_s or ended_s) - started_s,
         total_s=ended_s - started_s,
         n_tokens=int(_COMPLETION_TOKENS.findall(tail)[-1]),
+        prompt_tokens=int(_PROMPT_TOKENS.findall(tail)[-1]),
     )
 
 
-async def _round(server: Server, numbers: Sequence[int]) -> tuple[list[Timing], float]:
-    started_s = time.perf_counter()
-    timings = await asyncio.gather(*(ask(server, number) for number in numbers))
-    return list(timings), time.perf_counter() - started_s
-
-
 def measure_overhead(*, n_rounds: int) -> dict[str, Any]:
-    """Every comparison, interleaved."""
+    """Every comparison, by model and number of streams."""
+    return {subject.model_id: _measure(subject) for subject in subjects(n_rounds)}
+
+
+def _measure(subject: Subject) -> dict[str, Any]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        ours = stack.enter_context(our_daemon(home))
-        idle_rss_bytes = ours.front.memory_info().rss
+        more = {"GALERNE_MODEL": subject.model_id, "GALERNE_MODELS": str(subject.path.parent)}
+        ours = stack.enter_context(our_daemon(home, **more))
+        asyncio.run(_round(ours, subject, [0]))
         context_tokens = httpx.get(f"{ours.address}/v1/models").json()["data"][0]["max_context_length"]
-        bare = stack.enter_context(bare_engine(context_tokens))
-        result: dict[str, Any] = {"streams": {}}
-        for n_streams in N_STREAMS:
-            result["streams"][str(n_streams)] = _compare(ours, bare, n_streams=n_streams, n_rounds=n_rounds)
-        result["api_rss_bytes"] = {
-            "idle": idle_rss_bytes,
-            "after": ours.front.memory_info().rss,
-        }
-        result["engine_rss_bytes"] = ours.engine.memory_info().rss
-        machine = home / "machine.json"
-        cold = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        shutil.copy(machine, cold)
-        result["help_s"] = statistics.median(_time_s("--help", home=cold) for _ in range(7))
-        result["cold_first_token_s"] = statistics.median(_cold_first_token_s(cold) for _ in range(5))
-    return result
+        others = [
+            stack.enter_context(bare_engine(subject.path, context_tokens)),
+            stack.enter_context(default_engine(subject.path)),
+        ]
+        weights_bytes = subject.path.stat().st_size
+        streams = {str(n): _compare([ours, *others], subject, n_streams=n) for n in N_STREAMS}
+    bandwidth = bandwidth_bytes_per_s()
+    alone = streams["1"]["decode_tokens_per_s"]["galerne"]
+    return {
+        "weights_bytes": weights_bytes,
+        "streams": streams,
+        "memory_bytes_per_s": bandwidth,
+        "bandwidth_ratio": alone * weights_bytes / bandwidth,
+    }
 
 
-def _compare(ours: Server, bare: Server, *, n_streams: int, n_rounds: int) -> dict[str, Any]:
-    timings: dict[str, list[Timing]] = {ours.name: [], bare.name: []}
-    rates: dict[str, list[float]] = {ours.name: [], bare.name: []}
-    number = 1000 * n_streams
-    api_s = 0.0
-    for turn in range(n_rounds + 2):
+def _compare(servers: Sequence[Server], subject: Subject, *, n_streams: int) -> dict[str, Any]:
+    timings: dict[str, list[list[Timing]]] = {server.name: [] for server in servers}
+    walls: dict[str, list[float]] = {server.name: [] for server in servers}
+    api_s, number = 0.0, 1000 * n_streams
+    for turn in range(subject.n_rounds + 1):
         numbers = range(number, number + n_streams)
         number += n_streams
-        pair = (ours, bare) if turn % 2 else (bare, ours)
-        for server in pair:
-            before_s = _processor_s(ours)
-            answered, wall_s = asyncio.run(_round(server, numbers))
-            if turn < 2:  # both are warm after that
+        for server in servers[turn % len(servers) :] + servers[: turn % len(servers)]:
+            before_s = _processor_s(server)
+            answered, wall_s = asyncio.run(_round(server, subject, numbers))
+            if turn == 0:  # all are warm after that
                 continue
-            if server is ours:
-                api_s += _processor_s(ours) - before_s
-            timings[server.name] += answered
-            rates[server.name].append(sum(timing.n_tokens for timing in answered) / wall_s)
-    n_tokens = sum(timing.n_tokens for timing in timings[ours.name])
+            if server is servers[0]:
+                api_s += _processor_s(server) - before_s
+            timings[server.name].append(answered)
+            walls[server.name].append(wall_s)
+    decode = {name: [_decode(answers) for answers in turns] for name, turns in timings.items()}
+    rates = {
+        name: [
+            sum(t.n_tokens for t in answers) / wall for answers, wall in zip(turns, walls[name], strict=True)
+        ]
+        for name, turns in timings.items()
+    }
+    firsts = {name: [t.first_token_s for turn in turns for t in turn] for name, turns in timings.items()}
+    prefill = {
+        name: [statistics.median(t.prompt_tokens / t.first_token_s for t in turn) for turn in turns]
+        for name, turns in timings.items()
+    }
+    n_tokens = sum(t.n_tokens for turn in timings["galerne"] for t in turn)
     return {
-        "n_answers": len(timings[ours.name]),
         "n_tokens": n_tokens,
-        "tokens_per_s": _both(rates, statistics.median),
-        "tokens_per_s_ratio": _ratio(rates),
-        "decode_tokens_per_s": _both(_speeds(timings), statistics.median),
-        "decode_ratio": _ratio(_speeds(timings)),
-        "first_token_s": _both(_firsts(timings), statistics.median),
-        "first_token_p99_s": _both(_firsts(timings), _p99),
-        "added_first_token_s": _added(_firsts(timings)),
+        "tokens_per_s": _medians(rates),
+        "tokens_per_s_ratio": _ratios(rates),
+        "decode_tokens_per_s": _medians(decode),
+        "decode_ratio": _ratios(decode),
+        "prefill_tokens_per_s": _medians(prefill),
+        "prefill_ratio": _ratios(prefill),
+        "first_token_s": _medians(firsts),
+        "added_first_token_s": _added(firsts),
         "api_processor_s_per_token": api_s / n_tokens,
     }
 
 
-def _speeds(timings: dict[str, list[Timing]]) -> dict[str, list[float]]:
-    return {name: [timing.decode_tokens_per_s for timing in listed] for name, listed in timings.items()}
+async def _round(server: Server, subject: Subject, numbers: Sequence[int]) -> tuple[list[Timing], float]:
+    started_s = time.perf_counter()
+    timings = await asyncio.gather(*(ask(server, subject, number) for number in numbers))
+    return list(timings), time.perf_counter() - started_s
 
 
-def _firsts(timings: dict[str, list[Timing]]) -> dict[str, list[float]]:
-    return {name: [timing.first_token_s for timing in listed] for name, listed in timings.items()}
+def _decode(answers: Sequence[Timing]) -> float:
+    speeds = [(t.n_tokens - 1) / (t.total_s - t.first_token_s) for t in answers if t.n_tokens > 1]
+    return statistics.median(speeds) if speeds else 0.0
 
 
-def _both(values: dict[str, list[float]], of: Any) -> dict[str, float]:
-    return {name: of(listed) for name, listed in values.items()}
+def _medians(values: dict[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(listed) for name, listed in values.items()}
 
 
-def _ratio(values: dict[str, list[float]]) -> float:
+def _ratios(values: dict[str, list[float]]) -> dict[str, float]:
     """Median of the ratios of neighbours in time: what slows both down slows neither in it."""
-    ours, bare = values.values()
-    return statistics.median(one / other for one, other in zip(ours, bare, strict=True))
+    ours = values["galerne"]
+    return {
+        name: statistics.median(one / other for one, other in zip(ours, listed, strict=True) if other)
+        for name, listed in values.items()
+        if name != "galerne"
+    }
 
 
 def _added(values: dict[str, list[float]]) -> float:
-    ours, bare = values.values()
-    return statistics.median(one - other for one, other in zip(ours, bare, strict=True))
-
-
-def _p99(values: Sequence[float]) -> float:
-    return sorted(values)[min(len(values) - 1, int(0.99 * len(values)))]
+    return statistics.median(
+        one - other for one, other in zip(values["galerne"], values["bare engine"], strict=True)
+    )
 
 
 def _processor_s(server: Server) -> float:
-    """Time that the API's own process has computed, its engine not counted."""
+    """Time that the answering process has computed, children not counted."""
     times = server.front.cpu_times()
     return float(times.user + times.system)
-
-
-def _time_s(*arguments: str, home: Path) -> float:
-    started_s = time.perf_counter()
-    subprocess.run([*COMMAND, *arguments], env=environment(home), stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - started_s
-
-
-def _cold_first_token_s(home: Path) -> float:
-    """From the start of ``galerne run`` to the first byte of the answer; no daemon runs."""
-    started_s = time.perf_counter()
-    process = subprocess.Popen(
-        [*COMMAND, "run", BUILTIN_MODEL_ID, "What is a joule?"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        env=environment(home),
-    )
-    cast(IO[bytes], process.stdout).read(1)
-    first_s = time.perf_counter() - started_s
-    process.communicate()
-    return first_s

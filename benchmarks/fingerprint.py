@@ -10,7 +10,9 @@ from typing import Any
 
 import psutil
 
+from galerne.clock import SystemClock
 from galerne.machine.host import read_host
+from galerne.machine.speed import measure_speed
 
 
 def fingerprint() -> dict[str, Any]:
@@ -29,3 +31,10 @@ def fingerprint() -> dict[str, Any]:
             process.info["status"] == psutil.STATUS_RUNNING for process in psutil.process_iter(["status"])
         ),
     }
+
+
+def bandwidth_bytes_per_s() -> float:
+    """How fast this machine reads its memory, as ``galerne`` measures it for its predictions."""
+    n_threads = psutil.cpu_count(logical=False) or 1
+    free_bytes = psutil.virtual_memory().available
+    return measure_speed(n_threads=n_threads, free_bytes=free_bytes, clock=SystemClock()).memory_bytes_per_s
