@@ -69,6 +69,17 @@ def test_a_model_that_came_since_is_found(two_models):
     assert answer.json()["model"] == "late"
 
 
+def test_a_model_is_measured_alone_and_eight_at_once(two_models, here):
+    document = here("bench", "galerne-mini", "--json", at=two_models.home).document()
+    assert [run["n_streams"] for run in document["runs"]] == [1, 8]
+    for run in document["runs"]:
+        assert run["prompt_tokens"] >= run["n_streams"]
+        assert run["new_tokens"] > 0
+        assert run["prefill_tokens_per_s"] > 0
+        assert run["all_tokens_per_s"] > 0
+        assert run["energy_method"] in {"measured", "derived", "modelled"}
+
+
 def test_the_models_say_whether_they_answer_at_once(two_models):
     cards = httpx.get(f"{two_models.address}/v1/models").json()["data"]
     assert {card["id"]: card["state"] for card in cards}["galerne-mini"] == "loaded"
@@ -92,3 +103,16 @@ def test_what_does_not_fit_is_loaded_anyway_and_both_engines_end_with_a_killed_d
         os.kill(daemon.pid, signal.SIGKILL)
         _, alive = psutil.wait_procs(engines, timeout=PATIENCE_S)
         assert not alive
+
+
+def test_one_model_that_dies_does_not_hurt_another(two_models, here):
+    assert here("stop", "tiny-one", at=two_models.home).exit_code == 0
+    assert complete(two_models, "tiny-one").status_code == 200
+    engines = psutil.Process(two_models.pid).children(recursive=True)
+    victim = max(engines, key=lambda engine: engine.create_time())
+    victim.kill()
+    assert complete(two_models, "galerne-mini").status_code == 200
+    deadline_s = time.monotonic() + PATIENCE_S
+    while complete(two_models, "tiny-one").status_code == 503 and time.monotonic() < deadline_s:
+        time.sleep(0.1)  # the first one may be told of the crash
+    assert complete(two_models, "tiny-one").status_code == 200

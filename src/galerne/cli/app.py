@@ -220,6 +220,17 @@ def load(
 
 
 @app.command()
+def bench(
+    model: Annotated[str | None, typer.Argument(help="Model to measure (default: the served one).")] = None,
+    json_output: Json = False,
+) -> None:
+    """How fast a model reads and writes here, alone and eight at once, and the joules of a token."""
+    from galerne.cli.commands.bench import bench as go
+
+    go(model=model, as_json=json_output)
+
+
+@app.command()
 def stop(
     model: Annotated[str, typer.Argument(help="Model to unload.")],
     now: Annotated[bool, typer.Option("--now", help="Break off its answers instead of waiting.")] = False,

@@ -49,11 +49,12 @@ def ask_daemon(
     except httpx.HTTPError as error:
         raise ServerUnreachable(address=address, problem=type(error).__name__) from error
     if response.is_error:
-        raise _refusal(response)
+        raise refusal(response)
     return response.json()
 
 
-def _refusal(response: httpx.Response) -> AnswerRefused:
+def refusal(response: httpx.Response) -> AnswerRefused:
+    """The error that an answer with a bad status stands for."""
     try:
         error = response.json()["error"]
         code, hint = str(error["code"]), f"{error['message']}. {error.get('advice', '')}".strip()
