@@ -16,6 +16,7 @@ from starlette.routing import Match, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from galerne.api.failures import failure_response
+from galerne.api.idempotency import AnswersGiven
 from galerne.api.keys import Doorkeeper, scope_of
 from galerne.api.services import Services
 from galerne.errors import Forbidden, RequestTooLarge
@@ -38,7 +39,7 @@ class Guard:
     """Checks each request before any route sees it, and signs each response."""
 
     def __init__(self, app: ASGIApp, *, services: Services, doorkeeper: Doorkeeper, router: Router) -> None:
-        self._app = app
+        self._app = AnswersGiven(app, clock=services.clock)
         self._services = services
         self._doorkeeper = doorkeeper
         self._router = router
