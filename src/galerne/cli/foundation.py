@@ -9,6 +9,7 @@ from galerne.catalog import Catalog, Machine
 from galerne.cli.settings import Settings
 from galerne.clock import Clock
 from galerne.energy import FacilityFactors
+from galerne.errors import InvalidSetting, UnknownId
 from galerne.machine.probe import probe_machine
 
 if TYPE_CHECKING:
@@ -55,5 +56,15 @@ class Foundation:
 
 
 def lay_foundation(settings: Settings, *, clock: Clock) -> Foundation:
-    """Settings and facts; nothing is measured or opened yet."""
-    return Foundation(settings=settings, catalog=Catalog(settings.catalog_folder), clock=clock)
+    """Settings and facts; nothing is measured or opened yet.
+
+    Raises:
+        InvalidSetting: there is no such grid zone; names the nearest.
+    """
+    catalog = Catalog(settings.catalog_folder)
+    try:
+        catalog.zones[settings.zone]
+    except UnknownId as error:
+        problem = f"{error}; `galerne catalog list zones` shows them all"
+        raise InvalidSetting(name="GALERNE_ZONE", problem=problem) from None
+    return Foundation(settings=settings, catalog=catalog, clock=clock)

@@ -1,4 +1,4 @@
-"""The commands of models on disk: fetch, look, remove."""
+"""The commands of models on disk: fetch, look, remove; and of the service that serves them."""
 
 from __future__ import annotations
 
@@ -55,5 +55,14 @@ def rm(
     go(name=model, yes=yes, as_json=json_output)
 
 
-MODEL_COMMANDS = (pull, show, rm)
+def install_service(
+    only_print: Annotated[bool, typer.Option("--print", help="Only print the unit.")] = False,
+) -> None:
+    """Write a systemd unit that serves with the settings of this moment, as a service of this user."""
+    from galerne.cli.commands.service import install_service as go
+
+    go(only_print=only_print)
+
+
+MODEL_COMMANDS = (pull, show, rm, install_service)
 """In the order in which help lists them."""

@@ -59,6 +59,7 @@ SETTINGS: Mapping[str, str] = {
 
 DEFAULT_PORT = 4747
 DEFAULT_ZONE = "FR"
+LEDGER_KINDS = ("postgresql", "sqlite")
 GRID_SOURCES = ("annual", "profile", "live", "odre", "uk", "entsoe", "electricity-maps")
 """Packaged figures first; the others ask over the network, and only because they were named."""
 DEFAULT_HUB = "https://huggingface.co"
@@ -182,7 +183,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     own_place = environ.get("GALERNE_PUE_RATIO") or environ.get("GALERNE_WATER_L_PER_KWH")
     return Settings(
         home=home.expanduser().absolute(),
-        ledger=environ.get("GALERNE_LEDGER") or None,
+        ledger=_ledger(environ),
         models_folder=Path(environ.get("GALERNE_MODELS") or home / "models").expanduser().absolute(),
         catalog_folder=_folder(environ, "GALERNE_CATALOG"),
         model_id=environ.get("GALERNE_MODEL") or "galerne-mini",
@@ -202,12 +203,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         onsite_water_l_per_kwh=_number(environ, "GALERNE_WATER_L_PER_KWH", 0.0, least=0.0) or 0.0,
         place_source="user-place" if own_place else "galerne-home",
         meter=environ.get("GALERNE_METER") or "auto",
-        host=environ.get("GALERNE_HOST") or "127.0.0.1",
+        host=checked_host(environ.get("GALERNE_HOST") or "127.0.0.1"),
         port=_whole(environ, "GALERNE_PORT", DEFAULT_PORT, least=0, most=65535),
         host_names=_names(environ, "GALERNE_HOSTS"),
         api_key=environ.get("GALERNE_API_KEY") or None,
         context_tokens=_whole(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256),
-        language=environment_language(environ),
+        language=_language(environ),
         hub=_web_address(environ, "GALERNE_HUB", environ.get("HF_ENDPOINT") or DEFAULT_HUB),
         stores=_stores(environ),
         offline=_truth(environ, "GALERNE_OFFLINE"),
@@ -221,6 +222,39 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 def _names(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in environ.get(name, "").split(",") if word.strip())
+
+
+def checked_host(text: str) -> str:
+    """An address to listen on; one of numbers must be one that can be.
+
+    Raises:
+        InvalidSetting: ``300.1.1.1`` is nobody's address.
+    """
+    bare = text.strip("[]")
+    if ":" in bare or set(bare) <= set("0123456789."):
+        try:
+            ipaddress.ip_address(bare)
+        except ValueError:
+            problem = f"{text!r} is not an address such as 127.0.0.1 or 0.0.0.0"
+            raise InvalidSetting(name="GALERNE_HOST", problem=problem) from None
+    return text
+
+
+def _ledger(environ: Mapping[str, str]) -> str | None:
+    text = environ.get("GALERNE_LEDGER") or None
+    kind = (text or "").partition(":")[0].partition("+")[0]
+    if text and kind not in LEDGER_KINDS:
+        # Not the URL itself: it may hold a password.
+        problem = f"{kind!r} is no database that the ledger knows; it is one of {', '.join(LEDGER_KINDS)}"
+        raise InvalidSetting(name="GALERNE_LEDGER", problem=problem)
+    return text
+
+
+def _language(environ: Mapping[str, str]) -> Language:
+    text = environ.get("GALERNE_LANGUAGE")
+    if text and text.strip().lower()[:2] not in set(Language):
+        raise InvalidSetting(name="GALERNE_LANGUAGE", problem=f"{text!r} is neither en nor fr")
+    return environment_language(environ)
 
 
 def _stores(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -113,7 +113,7 @@ def _table(rows: list[dict[str, Any]], *, language: Language) -> Table:
             row["model_id"],
             _state(row, language=language),
             _queue(row),
-            f"{number(row['tokens_per_s'], language=language)}{NARROW_SPACE}tok/s",
+            f"{number(row['tokens_per_s'], language=language)}{NARROW_SPACE}{words['tokens_per_s']}",
             str(quantity(row["resident_bytes"], "B", language=language)) if row["resident_bytes"] else "–",
             power,
             _until(row, language=language),

@@ -8,7 +8,7 @@ import os
 from rich.console import Console
 
 from galerne.cli.daemon import run_daemon
-from galerne.cli.settings import Settings, read_settings
+from galerne.cli.settings import Settings, checked_host, read_settings
 from galerne.errors import InvalidSetting
 from galerne.language import phrases
 from galerne.ledger import Ledger
@@ -27,7 +27,7 @@ def serve(
     chosen = read_settings(os.environ)
     settings = dataclasses.replace(
         chosen,
-        host=chosen.host if host is None else host,
+        host=chosen.host if host is None else checked_host(host),
         port=chosen.port if port is None else port,
         model_id=chosen.model_id if model is None else model,
         load_anyway=chosen.load_anyway or load_anyway,

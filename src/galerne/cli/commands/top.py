@@ -101,7 +101,7 @@ def draw(reading: dict[str, Any], *, language: Language) -> RenderableType:
         Text(sparkline(machine["history_w"]), style="yellow"),
         Text(f"{words['method_' + machine['method']]}, {words['top_idle'].format(power=idle)}", style="dim"),
     )
-    speed = f"{number(engine['tokens_per_s'], language=language)}{NARROW_SPACE}tok/s"
+    speed = f"{number(engine['tokens_per_s'], language=language)}{NARROW_SPACE}{words['tokens_per_s']}"
     table.add_row(
         words["speed"],
         Text(speed, style="bold cyan"),
