@@ -30,7 +30,7 @@ def main() -> None:
     """Run what was asked for, once."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("only", nargs="*", help="overhead, gateway, start, ledger (default: all)")
-    parser.add_argument("--rounds", type=int, default=18, help="turns of each comparison with the engine")
+    parser.add_argument("--rounds", type=int, default=9, help="turns of each comparison with the engine")
     parser.add_argument("--per-s", type=float, default=300.0, help="requests a second at the gateway")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of each load on the gateway")
     parser.add_argument(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, literal_column, select
+from sqlalchemy import Connection, Select, func, literal, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from galerne.ledger.impact import NO_IMPACT, Impact, Tokens, impact_of
@@ -145,12 +145,10 @@ def _sums(group_by: str, *, since_at: float | None, until_at: float | None) -> S
     }
     group = groups[group_by].label("name")
     later = SETTLEMENTS.alias()
-    newest = (
-        select(func.max(later.c.revision))
-        .where(later.c.answer_id == ANSWERS.c.answer_id)
-        .correlate(ANSWERS)
-        .scalar_subquery()
-    )
+    same_answer = later.c.answer_id == SETTLEMENTS.c.answer_id
+    follows = select(later.c.number).where(same_answer, later.c.revision > SETTLEMENTS.c.revision)
+    # Nothing follows a final settlement: most are known to be the newest without a look at the others.
+    newest = or_(SETTLEMENTS.c.final, ~follows.correlate(SETTLEMENTS).exists())
     totals = (
         *(ANSWERS.c[name] for name in _TOKENS),
         *(SETTLEMENTS.c[name] for name in ("active_uj", "idle_uj", "device_s")),
@@ -164,7 +162,7 @@ def _sums(group_by: str, *, since_at: float | None, until_at: float | None) -> S
             *(func.sum(column).label(column.name) for column in totals),
         )
         .join(SETTLEMENTS, SETTLEMENTS.c.answer_id == ANSWERS.c.answer_id)
-        .where(SETTLEMENTS.c.revision == newest, *_between(ANSWERS.c.at, since_at, until_at))
+        .where(newest, *_between(ANSWERS.c.at, since_at, until_at))
         .group_by(ANSWERS.c.factors_id)
     )
     if group_by in ("key", "owner", "project"):
