@@ -197,6 +197,7 @@ class Services:
         fit: what fits on this machine.
         metrics: what Prometheus reads.
         site: the planner of data centres.
+        limits: the limits of some subjects, or all, as they stand.
         prices: what a million tokens of each served model costs.
         new_id: where identifiers come from.
         pad: how many characters of padding a chunk gets in Mistral's dialect.
@@ -218,6 +219,7 @@ class Services:
     metrics: Metrics | None = None
     site: SitePlanner | None = None
     prices: Callable[[], Sequence[ModelPrice]] | None = None
+    limits: Callable[[Sequence[str] | None], Sequence[Standing]] | None = None
     new_id: Callable[[], str] = random_id
     pad: Callable[[], int] = random_pad
     heartbeat_s: float = 10.0

@@ -139,9 +139,18 @@ class ApiClient:
         """The whole chain at this moment, from the grid to the last answer."""
         return await self._get("/v1/galerne/chain")
 
-    async def usage(self, *, group_by: str = "model") -> dict[str, Any]:
-        """What was used so far."""
-        return await self._get(f"/v1/usage?group_by={group_by}")
+    async def usage(self, *, group_by: str = "model", since: str | None = None) -> dict[str, Any]:
+        """What was used so far, or since a day."""
+        begin = f"&since={since}" if since else ""
+        return await self._get(f"/v1/usage?group_by={group_by}{begin}")
+
+    async def queue(self) -> dict[str, Any]:
+        """Who waits for the engines."""
+        return await self._get("/v1/galerne/queue")
+
+    async def prices(self) -> dict[str, Any]:
+        """What a million tokens costs, and others' list beside it."""
+        return await self._get("/v1/galerne/prices")
 
     async def fits(self) -> dict[str, Any]:
         """Which models fit on the machine of this server."""

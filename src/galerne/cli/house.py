@@ -290,6 +290,7 @@ def _make_services(
         allowed_hosts=("localhost", settings.host, *settings.host_names),
         fit=fits,
         site=Planner(catalog),
+        limits=lambda subjects: ledger.quotas.standings(subjects, at=foundation.clock.now_at()),
         prices=lambda: model_prices(
             [(node.model_id, node.plan) for node in gateway.nodes],
             foundation.prices(),

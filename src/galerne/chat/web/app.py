@@ -24,7 +24,7 @@ from galerne.chat.temporary import Stores, is_temporary, open_temporary
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.web import asking, documents, keeping, pages, planner, projects
+from galerne.chat.web import asking, documents, house_pages, keeping, pages, planner, projects
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
@@ -46,7 +46,7 @@ _YEAR_S = 31_536_000
 _TEMPORARY_S = 3_600.0
 _DRAFTS_S = 86_400.0
 _LOOK_EVERY_S = 30.0
-_OPEN_PATHS = ("/static/", "/ui/session", "/ui/language")
+_OPEN_PATHS = ("/static/", "/developer", "/ui/session", "/ui/language")
 
 
 def create_web(
@@ -100,6 +100,8 @@ def create_web(
             route("/c/{conversation_id}", show_conversation),
             route("/chain", show_chain),
             route("/plan", planner.show_planner),
+            route("/operator", house_pages.show_operator),
+            route("/developer", house_pages.show_developer),
             route("/ui/plan", planner.show_result),
             route("/ui/plan/{what}", planner.save),
             route("/search", keeping.search),

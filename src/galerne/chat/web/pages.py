@@ -191,6 +191,11 @@ def planner_page(request: Request, **facts: Any) -> HTMLResponse:
     return _page(request, "plan.html", **facts)
 
 
+def house_page(request: Request, template: str, **facts: Any) -> HTMLResponse:
+    """The operator's or the developer's page."""
+    return _page(request, template, **facts)
+
+
 def plan_fragment(request: Request, **facts: Any) -> HTMLResponse:
     """A plan alone."""
     return HTMLResponse(_render(request, "plan_result.html", **facts))
