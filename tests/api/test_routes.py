@@ -1,6 +1,8 @@
 import pytest
 
 from galerne.errors import StoreUnreachable
+from galerne.fleet import ModelPrice, QueuePlace, QueueView
+from galerne.ledger import Limit, Period, Standing, Unit, parts_of
 from tests.api.fakes import FakeGateway, FakeLedger, client
 
 
@@ -124,3 +126,51 @@ def test_unknown_routes_and_methods_fail_in_the_same_shape():
     response = client().delete("/v1/models")
     assert response.status_code == 405
     assert response.headers["allow"] == "GET"
+
+
+def test_who_waits_is_told_by_key_to_an_administrator():
+    view = QueueView(
+        node_id="local",
+        model_id="galerne-mini",
+        n_slots=4,
+        n_active=4,
+        n_waiting=3,
+        waiting_tokens=900.0,
+        first_token_s=12.5,
+        n_waiting_by_key={"key_a": 3},
+    )
+    (line,) = client(FakeGateway(lines=(view,))).get("/v1/galerne/queue").json()["data"]
+    assert (line["n_waiting"], line["first_token_s"], line["n_waiting_by_key"]) == (3, 12.5, {"key_a": 3})
+
+
+def test_the_place_in_the_line_is_in_the_headers_of_an_answer():
+    place = QueuePlace(position=2, waited_s=1.25, first_token_s=3.0, is_waiting=False)
+    body = {"model": "mini", "messages": [{"role": "user", "content": "hi"}]}
+    headers = client(FakeGateway(place=place)).post("/v1/chat/completions", json=body).headers
+    assert (headers["galerne-queue-position"], headers["galerne-queued-s"]) == ("2", "1.250")
+
+
+def test_prices_stand_beside_a_dated_list():
+    price = ModelPrice(
+        model_id="galerne-mini",
+        kind="fixed",
+        method="published",
+        input_eur_per_million=0.1,
+        cached_eur_per_million=0.01,
+        output_eur_per_million=0.3,
+        electricity_eur_per_million=0.00006,
+        source="our list",
+    )
+    body = client(prices=lambda: [price]).get("/v1/galerne/prices").json()
+    assert body["data"][0]["output_eur_per_million"] == 0.3
+    offer = next(offer for offer in body["offers"] if offer["model"] == "mistral-large-3-675b")
+    assert (offer["input_eur_per_million"], offer["date"]) == (0.44, "2026-08")
+    assert offer["cached_eur_per_million"] == pytest.approx(0.044)
+
+
+def test_limits_show_what_is_left_of_them():
+    limit = Limit(subject="user:ada", unit=Unit.ENERGY, period=Period.DAY, amount=parts_of(Unit.ENERGY, 2.0))
+    standing = Standing(limit=limit, started_at=0, spent=parts_of(Unit.ENERGY, 0.5), held=0)
+    (told,) = client(limits=lambda _: [standing]).get("/v1/galerne/limits").json()["data"]
+    assert (told["subject"], told["unit"], told["limit"], told["remaining"]) == ("user:ada", "wh", 2.0, 1.5)
+    assert told["resets_at"] == 86400.0

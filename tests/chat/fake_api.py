@@ -96,6 +96,9 @@ class FakeApi:
                 Route("/v1/galerne/chain", self._chain),
                 Route("/v1/galerne/fit", lambda _: JSONResponse(FITS)),
                 Route("/v1/usage", self._usage),
+                Route("/v1/galerne/queue", self._queue),
+                Route("/v1/galerne/prices", self._prices),
+                Route("/v1/galerne/limits", self._limits),
                 Route("/v1/tokenize/count", self._count, methods=["POST"]),
                 Route("/v1/embeddings", self._embed, methods=["POST"]),
                 Route("/health", lambda _: JSONResponse({"status": "ok"})),
@@ -193,9 +196,23 @@ class FakeApi:
         return JSONResponse(
             {
                 "group_by": "model",
+                "accounts_j": {"answers": 111.8, "idle": 300.0, "meter": 411.8},
+                "adds_up": True,
                 "rows": [row | total | {"water_l": {"site": 0.0, "grid": 0.0001}, "cost_eur": 4e-6}],
             }
         )
+
+    async def _queue(self, _: Request) -> Response:
+        line = {"model": "galerne-mini", "n_slots": 4, "n_active": 4, "n_waiting": 3, "first_token_s": 12.0}
+        return JSONResponse({"data": [line]})
+
+    async def _prices(self, _: Request) -> Response:
+        amounts = {f"{kind}_eur_per_million": 0.1 for kind in ("input", "cached", "output")}
+        return JSONResponse({"data": [{"model": "galerne-mini", "kind": "fixed", **amounts}]})
+
+    async def _limits(self, _: Request) -> Response:
+        limit = {"subject": "key:a", "unit": "tokens", "period": "day", "limit": 1000.0, "spent": 120.0}
+        return JSONResponse({"data": [{**limit, "held": 0.0, "remaining": 880.0, "resets_at": 1767225600.0}]})
 
     async def _chain(self, _: Request) -> Response:
         return JSONResponse(a_chain(self))

@@ -129,7 +129,8 @@ class _Writer:
         return str(quantity(value, unit, language=self.language))
 
     def line(self, row: Mapping[str, Any]) -> UsageLine:
-        return UsageLine(name=str(row["group"] or "–"), cells=self._cells(row))
+        named = row["group"] if row["group"] not in ("", "-", "–") else self.say["no_key"]
+        return UsageLine(name=str(named), cells=self._cells(row))
 
     def _cells(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         return (
