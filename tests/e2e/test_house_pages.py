@@ -7,7 +7,7 @@ pytestmark = pytest.mark.browser
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 SMALL = {"width": 360, "height": 740}
 LIMIT = {"subject": "key:a", "unit": "tokens", "period": "day", "limit": 1000, "spent": 120, "held": 0}
-ROW = {
+ROW = {"group": "mini", "n_answers": 2, "prompt_tokens": 4, "completion_tokens": 9, "charged_eur": 0.5}
     "group": "galerne-mini",
     "n_answers": 2,
     "prompt_tokens": 4,
@@ -55,7 +55,7 @@ def test_a_developer_sees_what_the_pasted_key_may_and_the_raw_answer_with_its_re
     page.locator("#key").fill("glrn_secret")
     page.keyboard.press("Enter")
     expect(page.locator("[data-limits]")).to_contain_text("880")
-    expect(page.locator("[data-usage]")).to_contain_text("galerne-mini")
+    expect(page.locator("[data-usage]")).to_contain_text("mini")
     page.locator("[data-play] button").click()
     expect(page.locator("[data-receipt]")).to_contain_text("55.9")
     expect(page.locator("[data-headers]")).to_contain_text("galerne-receipt: rcpt_1")
