@@ -8,12 +8,6 @@ FITS = "document.documentElement.scrollWidth <= document.documentElement.clientW
 SMALL = {"width": 360, "height": 740}
 LIMIT = {"subject": "key:a", "unit": "tokens", "period": "day", "limit": 1000, "spent": 120, "held": 0}
 ROW = {"group": "mini", "n_answers": 2, "prompt_tokens": 4, "completion_tokens": 9, "charged_eur": 0.5}
-    "group": "galerne-mini",
-    "n_answers": 2,
-    "prompt_tokens": 4,
-    "completion_tokens": 9,
-    "charged_eur": 0.5,
-}
 RECEIPT = {"id": "rcpt_1", "energy_j": {"full": 55.9}}
 ANSWERS = {
     "/v1/models": {"data": [{"id": "galerne-mini"}]},
