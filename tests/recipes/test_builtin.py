@@ -6,15 +6,15 @@ import re
 import unicodedata
 
 import pytest
+import typer
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from recipes.builtin import shape, texts
 from recipes.builtin.dialogues import Dialogue, Writer
 from recipes.builtin.grammar import Grammar
 
-COMMANDS = {
-    "run", "chat", "serve", "fit", "usage", "chain", "site", "doctor", "catalog", "list", "ps",
-    "--help", "COMMAND", "COMMANDE",
-}  # fmt: skip
+from galerne.cli.app import app
+
+COMMANDS = {*typer.main.get_command(app).commands, "--help", "COMMAND", "COMMANDE"}
 MODELS = {
     "ministral-3-3b", "ministral-3-8b", "ministral-3-14b", "mistral-small-3.2-24b", "mistral-small-4-119b",
     "devstral-small-2-24b", "ministral-3-8b-reasoning", "ministral-3-14b-reasoning",
