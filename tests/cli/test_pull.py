@@ -67,6 +67,13 @@ def test_a_file_is_fetched_by_its_name_on_the_hub(name, filename, hub, here, hom
     assert told[-1]["path"] == str(home / "models" / filename)
 
 
+def test_of_a_model_whose_repository_alone_is_known_the_hub_names_the_files(hub, here, home):
+    name = "Devstral-Small-2-24B-Instruct-2512-Q4_K_M.gguf"
+    hub.files[f"unsloth/Devstral-Small-2-24B-Instruct-2512-GGUF/{name}"] = WHOLE
+    told = events(here("pull", "devstral-small-2-24b", "--json", GALERNE_HUB=hub.address))
+    assert told[-1]["path"] == str(home / "models" / name)
+
+
 def test_another_file_than_the_catalogue_knows_is_refused_before_a_byte(hub, here, home):
     refused = here("pull", "ministral-3-3b", GALERNE_HUB=hub.address)
     assert refused.exit_code == 3

@@ -218,6 +218,20 @@ class ModelFileSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRepository:
+    """Where GGUF files of a model are published, their sizes and hashes being the hub's to say.
+
+    Attributes:
+        id: of the model.
+    """
+
+    id: str
+    repository: str
+    sources: Mapping[str, str]
+    spread: Mapping[str, Spread] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ZoneFactor:
     """A grid zone's yearly factors.
 

@@ -22,6 +22,7 @@ from galerne.catalog.records import (
     HostSpec,
     ListedModel,
     ModelFileSpec,
+    ModelRepository,
     ModelSpec,
     Offer,
     PowerStage,
@@ -103,6 +104,11 @@ class Catalog:
     def files(self) -> Table[ModelFileSpec]:
         """Model files known on public hubs."""
         return self._table("file", ModelFileSpec, "files.csv")
+
+    @functools.cached_property
+    def repositories(self) -> Table[ModelRepository]:
+        """Public repositories of models of which no single file is known."""
+        return self._table("repository", ModelRepository, "repositories.csv")
 
     @functools.cached_property
     def zones(self) -> Table[ZoneFactor]:

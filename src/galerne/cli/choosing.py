@@ -54,6 +54,10 @@ def choose_known(
         InvalidRequest: it is known, but no file of it is; or not in that format.
     """
     model_id, rows = _known_files(catalog, name)
+    if not rows and model_id in catalog.repositories.rows:
+        reference = HubReference(repository=catalog.repositories[model_id].repository)
+        chosen = choose_on_hub(reference, format_id=format_id, free_bytes=free_bytes, hub=hub)
+        return replace(chosen, model=catalog.models[model_id])
     if not rows:
         problem = f"no GGUF file of {model_id} is known here; name one as hf.co/OWNER/REPOSITORY:QUANT"
         raise InvalidRequest(path="MODEL", problem=problem)
