@@ -37,6 +37,7 @@ def document() -> dict[str, Any]:
         catalog=default_catalog(),
         version=__version__,
         fit=tuple,
+        limits=lambda _: (),
         metrics=Metrics(),
         prices=tuple,
         site=Planner(default_catalog()),

@@ -1,5 +1,6 @@
 """Commands that need no daemon."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -17,8 +18,8 @@ def test_help_lists_every_command_and_help_of_each_says_what_it_does(home):
     assert shown.exit_code == 0
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     groups = [group.name for group in app.registered_groups]
-    for name in ["list" if name == "list_models" else name for name in [*names, *groups]]:
-        assert f"│ {name} " in shown.output
+    for name in ["list" if name == "list_models" else name.replace("_", "-") for name in [*names, *groups]]:
+        assert re.search(rf"^ +{name} +\S", shown.output, re.MULTILINE), name
     assert not list(home.glob("*.db"))
 
 

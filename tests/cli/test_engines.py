@@ -55,7 +55,7 @@ def test_a_model_is_loaded_ahead_and_pinned(two_models, here):
 
 def test_an_unknown_model_is_refused_with_the_nearest(two_models, here):
     refused = here("load", "tiny-two", at=two_models.home)
-    assert refused.exit_code == 2
+    assert refused.exit_code == 3
     assert "tiny-one" in refused.errors
 
 

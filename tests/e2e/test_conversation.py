@@ -204,7 +204,7 @@ def test_deleting_asks_first_and_is_for_good(web_url, open_page):
     page.locator(".sure summary").click()
     page.get_by_role("button", name="Delete for good").click()
     expect(page.locator("#empty")).to_be_visible()
-    expect(page.locator(".history")).to_have_count(0)
+    expect(page.locator("#history .history")).to_have_count(0)
 
 
 def test_a_failure_shows_what_to_do_and_the_next_question_works(fake_api, web_url, open_page):

@@ -46,7 +46,7 @@ def test_a_tool_asks_is_refused_then_allowed_and_a_reload_shows_the_same(
     page.keyboard.press("Enter")
     expect(page.locator(".tool[data-state=denied] .badge").first).to_have_text(refused)
     page.locator("[data-decide] [value=conversation]").click()
-    expect(page.get_by_text("world")).to_be_visible()
+    expect(page.get_by_text("world", exact=True)).to_be_visible()
     states = [tool.get_attribute("data-state") for tool in page.locator(".tool").all()]
     assert states == ["done", "denied", "done"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -57,7 +57,7 @@ class AnswersGiven:
         Raises:
             InvalidRequest: the key is too long, or was used for another request.
         """
-        name = Headers(scope=scope).get(HEADER)
+        name = Headers(scope=scope).get(HEADER) if scope["type"] == "http" else None
         if name is None or scope["method"] != "POST" or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
