@@ -79,11 +79,16 @@ export function sent() {
   tell();
 }
 
-find("#attach").addEventListener("change", (event) => {
-  takeAll(event.target.files);
-  event.target.value = "";
+const chosen = find("#attach");
+
+function takeChosen() {
+  takeAll(chosen.files);
+  chosen.value = "";
   find("#question").focus();
-});
+}
+
+chosen.addEventListener("change", takeChosen);
+if (chosen.files.length) takeChosen(); // chosen before this script was there
 
 find("#question").addEventListener("paste", (event) => {
   if (!event.clipboardData.files.length) return;

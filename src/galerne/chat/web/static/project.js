@@ -3,9 +3,11 @@ import { find } from "./dom.js";
 
 const told = find("#told");
 
-find("#attach").addEventListener("change", async (event) => {
+const chosen = find("#attach");
+
+async function handIn() {
   const problems = [];
-  for (const file of event.target.files) {
+  for (const file of chosen.files) {
     told.textContent = `${told.dataset.reading} ${file.name}`;
     const query = new URLSearchParams({ name: file.name, project: find("main").dataset.project });
     try {
@@ -15,7 +17,10 @@ find("#attach").addEventListener("change", async (event) => {
       problems.push(`${file.name}: ${told.dataset.failed}`);
     }
   }
-  event.target.value = "";
+  chosen.value = "";
   told.textContent = problems.join("\n");
   if (!problems.length) location.reload();
-});
+}
+
+chosen.addEventListener("change", handIn);
+if (chosen.files.length) handIn(); // chosen before this script was there
