@@ -140,7 +140,7 @@ def test_earlier_messages_come_on_demand(web, store):
 def test_what_was_drawn_is_not_drawn_again(web, store, monkeypatch):
     asked = finished(web, ask(web))
     wait_for(lambda: store.message(asked["answer"]).rendered)
-    monkeypatch.setattr("galerne.chat.web.answers.render_page", None)
+    monkeypatch.setattr("galerne.chat.web.rendered.render_page", None)
     assert "<strong>world</strong>" in web.get(asked["address"]).text
 
 

@@ -27,10 +27,10 @@ from galerne.chat.search import SearchHit
 from galerne.chat.temporary import Stores
 from galerne.chat.tools.records import Tool, ToolUse
 from galerne.chat.turns import marked_use
-from galerne.chat.web.answers import keep_rendered
 from galerne.chat.web.assets import asset_path
 from galerne.chat.web.chain import SPARK_HEIGHT, SPARK_WIDTH, spark_path
 from galerne.chat.web.markdown import cited_numbers, renderer_version
+from galerne.chat.web.rendered import keep_rendered
 from galerne.language import Language, phrases, preferred_language
 
 LANGUAGE_COOKIE = "galerne-language"

@@ -10,8 +10,8 @@ from typing import TypeAlias
 from galerne.chat.records import ChatMessage
 from galerne.chat.tools.records import ToolUse
 from galerne.chat.turns import parts_of
-from galerne.chat.web.answers import News, Piece, WritingAnswer
 from galerne.chat.web.markdown import render_page
+from galerne.chat.web.writing import News, Piece, WritingAnswer
 
 Draw: TypeAlias = Callable[[ToolUse], str]
 """Draws the card of a tool, in the reader's language."""
