@@ -1,82 +1,31 @@
 """What a system serves under an objective, and how many systems a connection carries.
 
-One replica is the model over some accelerators of a system. In the steady state of continuous batching each
-step decodes one token of every sequence and reads, in passing, the prompts of the sequences that replace
-those which ended: their share of a step is ``batch / output_tokens`` prompts. All times and energies come
-from ``perf.predict_step``.
+One replica is the model over some accelerators of a system (``replicas``), serving by continuous batching
+(``batching``); the largest batch that keeps the objective says what the system carries.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from galerne.catalog import Catalog, HostSpec, Machine, ModelSpec, SystemSpec, WeightFormat
+from galerne.catalog import Catalog, ModelSpec, SystemSpec, WeightFormat
 from galerne.errors import Infeasible
-from galerne.perf import BatchShape, ServingPlan, device_memory_bytes, predict_step, serving_plan
+from galerne.perf import ServingPlan, device_memory_bytes
+from galerne.site.batching import EngineLimits, Floats, Steps, batch_sizes, steady_steps
+from galerne.site.replicas import (
+    most_sequences,
+    replica_layouts,
+    system_machine,
+    usable_bytes,
+    with_sequences,
+)
 from galerne.site.scenario import Objective, Workload
-from galerne.site.tails import DEFAULT_RATIO, in_service, queue_wait_s
+from galerne.site.tails import DEFAULT_RATIO
 from galerne.units import Numeric
 
 _MOST_TENSOR = 8  # beyond, the sums of a layer cost more than they save
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EngineLimits:
-    """What an engine allows itself.
-
-    Attributes:
-        usable_memory_ratio: share of accelerator memory it may fill.
-        reserve_bytes: what it keeps for itself, per accelerator.
-        chunk_tokens: most tokens of one step.
-    """
-
-    usable_memory_ratio: float
-    reserve_bytes: float
-    chunk_tokens: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Steps:
-    """Steady serving of one replica at each batch size: arrays of one shape.
-
-    Attributes:
-        n_sequences: batch sizes.
-        token_interval_s: time of a step, its share of prompts included.
-        first_token_s: mean wait for the first token, without a queue.
-        prefill_ratio: share of the time that prompts take.
-        cached_ratio: share of the time that prompts take for what they find in the cache.
-        accelerator_w: power of the replica's accelerators.
-        output_tokens_per_s: of the whole batch.
-        tail_token_interval_s: time between tokens at the percentile; ``tail_first_token_s`` likewise with its
-            queue.
-    """
-
-    n_sequences: Floats
-    token_interval_s: Floats
-    first_token_s: Floats
-    tail_token_interval_s: Floats
-    tail_first_token_s: Floats
-    prefill_ratio: Floats
-    cached_ratio: Floats
-    accelerator_w: Floats
-    output_tokens_per_s: Floats
-
-    def judged(self, objective: Objective) -> tuple[Floats, Floats]:
-        """Times between tokens and to the first one, as the objective means them."""
-        if objective.percentile_ratio is None:
-            return self.token_interval_s, self.first_token_s
-        return self.tail_token_interval_s, self.tail_first_token_s
-
-    def meeting(self, objective: Objective) -> npt.NDArray[np.bool_]:
-        """Which batches keep the objective."""
-        interval_s, first_s = self.judged(objective)
-        return np.asarray((interval_s <= objective.token_interval_s) & (first_s <= objective.first_token_s))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,11 +103,11 @@ def plan_capacity(
         if (most := most_sequences(plan, workload=workload, limits=limits)) >= 1
     ]
     if not fitting:
-        roomiest = min(layouts, key=lambda plan: device_memory_bytes(_with_sequences(plan, 1)))
+        roomiest = min(layouts, key=lambda plan: device_memory_bytes(with_sequences(plan, 1)))
         raise Infeasible(
             binding_constraint="accelerator memory of one system",
-            needed=device_memory_bytes(_with_sequences(roomiest, 1)) * roomiest.n_devices,
-            available=_usable_bytes(roomiest, limits=limits) * roomiest.n_devices,
+            needed=device_memory_bytes(with_sequences(roomiest, 1)) * roomiest.n_devices,
+            available=usable_bytes(roomiest, limits=limits) * roomiest.n_devices,
             unit="bytes",
         )
     tail_ratio = objective.percentile_ratio or DEFAULT_RATIO
@@ -191,176 +140,10 @@ def plan_capacity(
     return _capacity(plan, steps, index, system=system, workload=workload, tail_ratio=tail_ratio)
 
 
-def steady_steps(
-    plan: ServingPlan,
-    n_sequences: Floats,
-    *,
-    workload: Workload,
-    limits: EngineLimits,
-    tail_ratio: float = DEFAULT_RATIO,
-    most: float = np.inf,
-) -> Steps:
-    """Steady continuous batching of one replica, at several batch sizes.
-
-        t = t_decode(B) + B / O · t_prompt,  TTFT = t / 2 + ⌈fresh / chunk⌉ · t_decode + t_prompt
-
-    ``t_prompt`` is what one more prompt adds to a step that reads the weights anyway. At a percentile more
-    answers are in service, prompts queue for the tokens of the steps, and who finds no place waits for one.
-
-    Args:
-        plan: of the replica.
-        n_sequences: mean numbers of sequences in service.
-        workload: shape of a request.
-        limits: what the engine allows itself.
-        tail_ratio: the percentile.
-        most: sequences that the replica can hold.
-
-    Valid for: chunked prefill mixed with decoding; the means for arrivals spread evenly, the percentiles for
-        random ones.
-    Sources: vllm-engine-defaults, erlang-1917
-    """
-    prompt_tokens, output_tokens = workload.prompt_tokens, workload.output_tokens
-    cached_tokens = prompt_tokens * workload.cached_ratio
-    context_tokens = prompt_tokens + output_tokens / 2.0
-    decode = predict_step(plan, BatchShape(n_sequences=n_sequences, context_tokens=context_tokens))
-    prompt_s, prompt_j = _one_more_prompt(plan, prompt_tokens, cached_tokens)
-    fresh_s, _ = _one_more_prompt(plan, prompt_tokens - cached_tokens, 0.0)
-    cached_s = max(0.0, prompt_s - fresh_s)  # what attention to the cached part adds
-    prompts_per_step = n_sequences / output_tokens
-    step_s = decode.duration_s + prompts_per_step * prompt_s
-    fresh_tokens = prompt_tokens - cached_tokens
-    n_chunks = np.ceil(fresh_tokens / limits.chunk_tokens)
-    n_tail = in_service(n_sequences, percentile_ratio=tail_ratio)
-    n_served = np.minimum(n_tail, most)
-    tail_decode_s = np.asarray(
-        predict_step(plan, BatchShape(n_sequences=n_served, context_tokens=context_tokens)).duration_s
-    )
-    tail_step_s = tail_decode_s + n_served / output_tokens * prompt_s
-    turn_s = tail_decode_s * fresh_tokens / (limits.chunk_tokens * plan.data_parallel) + prompt_s
-    asked_per_s = prompts_per_step / step_s
-    wait_s = queue_wait_s(asked_per_s * turn_s, turn_s, percentile_ratio=tail_ratio)
-    wait_s = wait_s + (n_tail - n_served) / asked_per_s
-    return Steps(
-        n_sequences=n_sequences,
-        token_interval_s=np.asarray(step_s),
-        first_token_s=np.asarray(step_s / 2.0 + n_chunks * decode.duration_s + prompt_s),
-        prefill_ratio=np.asarray(prompts_per_step * prompt_s / step_s),
-        cached_ratio=np.asarray(prompts_per_step * cached_s / step_s),
-        accelerator_w=np.asarray((decode.accelerator_j + prompts_per_step * prompt_j) / step_s),
-        output_tokens_per_s=np.asarray(n_sequences / step_s),
-        tail_token_interval_s=tail_step_s,
-        tail_first_token_s=np.asarray(
-            tail_ratio * tail_step_s + n_chunks * tail_decode_s + prompt_s + wait_s
-        ),
-    )
-
-
-def _one_more_prompt(plan: ServingPlan, prompt_tokens: float, cached_tokens: float) -> tuple[float, float]:
-    """Seconds and joules that one more prompt adds to a step that reads the weights anyway."""
-    prompts = predict_step(
-        plan,
-        BatchShape(
-            n_sequences=np.array([1.0, 2.0]), prompt_tokens=prompt_tokens, cached_tokens=cached_tokens
-        ),
-    )
-    duration_s, accelerator_j = (np.asarray(values) for values in (prompts.duration_s, prompts.accelerator_j))
-    return float(np.diff(duration_s)[0]), float(np.diff(accelerator_j)[0])
-
-
 def systems_within(power_w: Numeric, *, system_w: Numeric) -> Numeric:
     """Whole systems that a power carries; one where it carries none, which the plan then refuses."""
     count = np.maximum(np.floor(np.asarray(power_w / system_w)), 1.0)
     return float(count) if count.ndim == 0 else count
-
-
-def system_machine(catalog: Catalog, system: SystemSpec) -> Machine:
-    """The system as the shared model sees it; its processors do not matter to a plan on accelerators."""
-    host: HostSpec = catalog.hosts["any"]
-    device = catalog.accelerators[system.accelerator_id]
-    return Machine(
-        name=system.name,
-        host=host,
-        n_cores=0,
-        memory_bytes=0,
-        memory_bytes_per_s=0.0,
-        peak_flop_per_s=0.0,
-        accelerators=(device,) * system.n_accelerators,
-        accelerator_host_w=system.host_busy_w,
-    )
-
-
-def replica_layouts(
-    catalog: Catalog,
-    model: ModelSpec,
-    weight_format: WeightFormat,
-    machine: Machine,
-    *,
-    context_tokens: int,
-    most_tensor_parallel: int,
-    stages: tuple[int, ...] = (1,),
-    engine: str = "vllm",
-) -> Iterator[ServingPlan]:
-    """Ways to divide a replica over accelerators of one machine.
-
-    Args:
-        catalog: where calibrations are.
-        model: what is divided; copies of the attention only help where experts are shared.
-        weight_format: of the weights.
-        machine: one system.
-        context_tokens: of one sequence.
-        most_tensor_parallel: accelerators that may share a layer.
-        stages: numbers of pipeline stages to try.
-        engine: whose calibration.
-    """
-    n_accelerators = len(machine.accelerators)
-    plan = serving_plan(catalog, model, weight_format, machine, context_tokens=context_tokens, engine=engine)
-    for n_devices in _sizes(n_accelerators):
-        for n_stages in stages:
-            for tensor_parallel in _sizes(min(n_devices, most_tensor_parallel)):
-                data_parallel, left = divmod(n_devices, tensor_parallel * n_stages)
-                if left or not data_parallel or (data_parallel > 1 and not model.n_experts):
-                    continue
-                yield dataclasses.replace(
-                    plan,
-                    tensor_parallel=tensor_parallel,
-                    pipeline_parallel=n_stages,
-                    data_parallel=data_parallel,
-                    # Engines that copy the attention put whole experts on each device.
-                    expert_parallel=min(tensor_parallel * data_parallel, model.n_experts)
-                    if data_parallel > 1
-                    else 1,
-                )
-
-
-def _sizes(most: int) -> list[int]:
-    """Powers of two, and the whole."""
-    sizes = [2**power for power in range(most.bit_length()) if 2**power <= most]
-    return sizes if sizes[-1] == most else [*sizes, most]
-
-
-def _usable_bytes(plan: ServingPlan, *, limits: EngineLimits) -> float:
-    """Memory of a device that weights and context may fill."""
-    device = plan.machine.accelerators[0]
-    return device.memory_bytes * limits.usable_memory_ratio - limits.reserve_bytes
-
-
-def _with_sequences(plan: ServingPlan, n_sequences: int) -> ServingPlan:
-    return dataclasses.replace(plan, max_sequences=n_sequences)
-
-
-def most_sequences(plan: ServingPlan, *, workload: Workload, limits: EngineLimits) -> int:
-    """Sequences whose context fits the memory and whose tokens and prompts fit the engine's steps."""
-    empty_bytes = device_memory_bytes(_with_sequences(plan, 0))
-    each_bytes = device_memory_bytes(_with_sequences(plan, 1)) - empty_bytes
-    fitting = int(max(0.0, _usable_bytes(plan, limits=limits) - empty_bytes) / each_bytes)
-    fresh_tokens = workload.prompt_tokens * (1.0 - workload.cached_ratio)
-    step_tokens = 1.0 + fresh_tokens / workload.output_tokens
-    return min(fitting, int(limits.chunk_tokens * plan.data_parallel / step_tokens))
-
-
-def batch_sizes(most: int) -> Floats:
-    """Batch sizes to try, from one to the most, evenly on a logarithmic scale."""
-    return np.unique(np.round(np.geomspace(1.0, most, 160)))
 
 
 def require_reachable(tried: list[Steps], objective: Objective) -> None:

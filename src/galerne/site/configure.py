@@ -17,18 +17,11 @@ import numpy.typing as npt
 from galerne.catalog import Catalog, SystemSpec
 from galerne.errors import Infeasible
 from galerne.perf import ServingPlan
-from galerne.site.capacity import (
-    Steps,
-    at_percentile,
-    batch_sizes,
-    most_sequences,
-    replica_layouts,
-    require_reachable,
-    steady_steps,
-    system_machine,
-)
+from galerne.site.batching import Steps, batch_sizes, steady_steps
+from galerne.site.capacity import at_percentile, require_reachable
 from galerne.site.cost import MILLION, capital_recovery_ratio
 from galerne.site.parts import Parts, engine_limits, find_parts
+from galerne.site.replicas import most_sequences, replica_layouts, system_machine
 from galerne.site.scenario import Scenario
 from galerne.site.tails import DEFAULT_RATIO
 from galerne.site.worlds import best_world, flat

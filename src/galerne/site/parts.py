@@ -21,7 +21,8 @@ from galerne.catalog import (
     ZoneFactor,
 )
 from galerne.errors import InvalidScenario, UnknownId
-from galerne.site.capacity import CapacityPlan, EngineLimits, plan_capacity
+from galerne.site.batching import EngineLimits
+from galerne.site.capacity import CapacityPlan, plan_capacity
 from galerne.site.climate import Weather, read_weather
 from galerne.site.electricity import Electricity, find_electricity, with_own_carbon
 from galerne.site.figures import FIGURES
