@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from galerne.chat.archive_tree import Node, grow
 from galerne.chat.bill import bill_of
-from galerne.chat.documents.records import Citation, citation_of
+from galerne.chat.documents.records import MOST_CITATIONS, Citation, citation_of
 from galerne.chat.receipt_view import view_receipt
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, title_of
 from galerne.errors import InvalidRequest, RequestTooLarge
@@ -27,7 +27,6 @@ LARGEST_FILE_BYTES = 64_000_000
 _MOST_CONVERSATIONS = 20_000
 _MOST_MESSAGES = 200_000
 _LONGEST_MESSAGE = 1_000_000
-_MOST_CITATIONS = 99
 _LATEST_AT = 4_102_444_800.0  # the year 2100
 _VERSION = 1
 _ROLES = {"user", "assistant"}
@@ -276,7 +275,7 @@ class _Reader:
 
     def _citations(self, raw: Any, where: str) -> tuple[Citation, ...]:
         try:
-            found = tuple(citation_of(entry) for entry in (raw or ())[:_MOST_CITATIONS])
+            found = tuple(citation_of(entry) for entry in (raw or ())[:MOST_CITATIONS])
         except (KeyError, TypeError, ValueError) as error:
             raise _invalid(f"{where}.citations", "not citations of Galerne") from error
         if not all(citation.is_sound() for citation in found):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from galerne.chat.records import ChatMessage
+from galerne.chat.tools.document_search import without_passages
 from galerne.chat.tools.records import ToolUse, UseStatus
 
 _CARD = "tool:"
@@ -36,11 +37,18 @@ def marked_use(block: str, uses: Sequence[ToolUse]) -> ToolUse | None:
     return next((use for use in uses if card_mark(use) == block), None)
 
 
-def answer_turns(message: ChatMessage) -> list[dict[str, Any]]:
-    """An answer as the API takes it back: its text, what it called, what came of it, and the rest."""
+def answer_turns(message: ChatMessage, *, again: bool = False) -> list[dict[str, Any]]:
+    """An answer as the API takes it back: its text, what it called, what came of it, and the rest.
+
+    Args:
+        message: the answer.
+        again: it is gone on with; of one before it, the passages found are left out, since their numbers
+            mean others now.
+    """
     turns: list[dict[str, Any]] = []
     done = 0
-    for _, group in itertools.groupby(message.tool_uses, key=lambda use: use.round):
+    tool_uses = message.tool_uses if again else without_passages(message.tool_uses)
+    for _, group in itertools.groupby(tool_uses, key=lambda use: use.round):
         uses = list(group)
         turns += calls_turns(message.content[done : uses[0].at_characters], uses)
         done = uses[0].at_characters

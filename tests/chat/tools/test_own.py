@@ -17,7 +17,14 @@ async def tools(api_url):
 
 @pytest.mark.anyio
 async def test_each_says_what_it_is_for_and_none_asks(tools):
-    assert set(tools) == {"calculator", "clock", "what_fits_here", "my_usage", "plan_a_site"}
+    assert set(tools) == {
+        "calculator",
+        "clock",
+        "what_fits_here",
+        "my_usage",
+        "plan_a_site",
+        "search_documents",
+    }
     assert not any(tool.asks for tool in tools.values())
     for tool in tools.values():
         assert tool.spec["function"]["description"]

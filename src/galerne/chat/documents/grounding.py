@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from galerne.chat.client import ApiClient
 from galerne.chat.documents.prompt import Source, quotation, with_passages
 from galerne.chat.documents.query import question_words
-from galerne.chat.documents.records import Citation, Document
+from galerne.chat.documents.records import Citation, Document, Passage
 from galerne.chat.documents.retrieval import QueryVector
 from galerne.chat.documents.store import DocumentStore, cited
 from galerne.errors import GalerneError, UnknownDocument
@@ -22,6 +23,7 @@ LEAST_PARAMETERS = 500_000_000
 LEAST_CONTEXT_TOKENS = 2_048
 _ANSWER_TOKENS = 1_024
 _FEW_WORDS = 3
+_GONE = "[removed]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,31 @@ class Grounded:
     citations: tuple[Citation, ...] = ()
     quotation: str | None = None
     receipts: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """Passages for a query, the best first, and the receipts of finding them."""
+
+    sources: Sequence[Source]
+    receipts: tuple[Mapping[str, Any], ...] = ()
+
+
+async def find_passages(
+    client: ApiClient, store: DocumentStore, scope: Sequence[Document], query: str, *, limit: int
+) -> Found:
+    """Look for a query in documents: by words, and by meaning where a model makes vectors.
+
+    Args:
+        client: the API, entered.
+        store: where the documents are.
+        scope: the documents to look in.
+        query: what a model or a person looks for.
+        limit: how many passages at most.
+    """
+    vector, receipts = await _vector(client, await client.models(), query)
+    sources = await asyncio.to_thread(store.search, query, scope, limit=limit, query=vector)
+    return Found(sources=sources, receipts=receipts)
 
 
 async def ground(
@@ -66,7 +93,7 @@ async def ground(
     """
     cards = await client.models()
     card = next((entry for entry in cards if entry["id"] == model), cards[0])
-    query, receipts = await _vector(client, cards, turns)
+    query, receipts = await _vector(client, cards, _asked(turns))
     n_found, sources = _again(store, kept) if kept else _find(store, scope, turns, query)
     if not can_read(card):
         found = n_found > 0
@@ -79,7 +106,7 @@ async def ground(
     n_tokens = int(card.get("max_context_length") or LEAST_CONTEXT_TOKENS)
     n_answer_tokens = n_answer_tokens or min(_ANSWER_TOKENS, n_tokens // 4)
     fitting = await _fit(client, turns, sources, model=card["id"], n_tokens=n_tokens - n_answer_tokens)
-    citations = tuple(citation for citation, _ in fitting)
+    citations = tuple(kept) or tuple(citation for citation, _ in fitting)
     return Grounded(turns=with_passages(turns, fitting), citations=citations, receipts=receipts)
 
 
@@ -98,14 +125,14 @@ def embedder_of(cards: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 async def _vector(
-    client: ApiClient, cards: Sequence[Mapping[str, Any]], turns: Sequence[Mapping[str, Any]]
+    client: ApiClient, cards: Sequence[Mapping[str, Any]], text: str
 ) -> tuple[QueryVector | None, tuple[Mapping[str, Any], ...]]:
     """The question's vector, where a model makes such; a failure costs the meaning, not the answer."""
     model_id = embedder_of(cards)
     if model_id is None:
         return None, ()
     try:
-        made = await client.embed([_asked(turns)], model=model_id)
+        made = await client.embed([text], model=model_id)
     except GalerneError:
         return None, ()
     receipts = (made.receipt,) if made.receipt else ()
@@ -141,7 +168,9 @@ def _again(store: DocumentStore, kept: Sequence[Citation]) -> tuple[int, list[So
             passage = store.passages(citation.document_id, first=citation.passage_n, limit=1)
         except UnknownDocument:
             passage = []
-        sources += [(citation, entry) for entry in passage]
+        # What is gone keeps its place: the numbers that are written already go on meaning the same.
+        gone = Passage(n=citation.passage_n, text=_GONE, position=citation.position)
+        sources.append((citation, passage[0] if passage else gone))
     return len(sources), sources
 
 

@@ -28,7 +28,7 @@ def with_passages(turns: Sequence[Mapping[str, Any]], sources: Sequence[Source])
     """A conversation whose last question carries passages; the rules about them stand in the instructions."""
     told = [dict(turn) for turn in turns]
     asked = max(index for index, turn in enumerate(told) if turn["role"] == "user")
-    parts = [_marked(n, *source) for n, source in enumerate(sources, start=1)]
+    parts = [marked_passage(n, *source) for n, source in enumerate(sources, start=1)]
     told[asked]["content"] = "\n\n".join([told[asked]["content"], *parts])
     if told[0]["role"] == "system":
         told[0]["content"] = f"{told[0]['content']}\n\n{RULES}"
@@ -72,7 +72,8 @@ def place_text(position: Position, *, language: Language, with_heading: bool = T
     return ", ".join(parts)
 
 
-def _marked(n: int, citation: Citation, passage: Passage) -> str:
+def marked_passage(n: int, citation: Citation, passage: Passage) -> str:
+    """A passage between marks that its text cannot forge, with the number to cite it by."""
     place = _attribute(place_text(citation.position, language=Language.ENGLISH))
     text = _MARK.sub("&lt;", passage.text)  # no passage ends early, and none begins inside another
     return f'<passage n="{n}" document="{_attribute(citation.name)}" place="{place}">\n{text}\n</passage>'

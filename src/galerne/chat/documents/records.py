@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MOST_CITATIONS = 99
+"""How many passages an answer may stand on."""
 _LONGEST_WORD = 1_000
 _LARGEST_NUMBER = 2**31
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from galerne.chat.client import ApiClient
 from galerne.chat.tools.arithmetic import calculate
+from galerne.chat.tools.document_search import DOCUMENT_SEARCH
 from galerne.chat.tools.records import Run, Tool
 from galerne.clock import Clock
 from galerne.errors import GalerneError, ToolFailed
@@ -63,6 +64,7 @@ def own_tools(client: ApiClient, *, clock: Clock) -> tuple[Tool, ...]:
             parameters=_SITE,
             run=_refusing("plan_a_site", _site(client)),
         ),
+        DOCUMENT_SEARCH,
     )
 
 

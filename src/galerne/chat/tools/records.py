@@ -39,6 +39,7 @@ class Tool:
         run: does it; the reply is text for the model.
         asks: a person must agree before it runs: it reaches outside, or acts.
         origin: ``galerne``, or the name of the server in the configuration.
+        needs_documents: it is offered where there are documents, and each answer binds it to its own.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Tool:
     run: Run
     asks: bool = False
     origin: str = "galerne"
+    needs_documents: bool = False
 
     @property
     def spec(self) -> dict[str, Any]:

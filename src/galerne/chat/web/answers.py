@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece, ToolCalled
 from galerne.chat.records import ChatMessage, Manner, MessageStatus
 from galerne.chat.temporary import Stores
+from galerne.chat.tools.document_search import Find
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.turns import calls_turns
@@ -33,11 +34,13 @@ class Plan:
         message: it, with what it stands on.
         turns: what the model is asked.
         text: the answer itself, where no model is asked.
+        find: looks into the documents that the answer may read; ``None`` where there are none.
     """
 
     message: ChatMessage
     turns: Sequence[Mapping[str, Any]]
     text: str | None = None
+    find: Find | None = None
 
 
 Prepare: TypeAlias = Callable[[], Awaitable[Plan]]
@@ -110,7 +113,7 @@ class AnswerDesk:
             answer.message = plan.message
             reason = "stop"
             if plan.text is None:
-                reason = await self._answer(answer, plan.turns, model=model, manner=manner)
+                reason = await self._answer(answer, plan, model=model, manner=manner)
             else:
                 await answer.add(plan.text)
             status, problem_code = MessageStatus.CUT if reason == "length" else MessageStatus.DONE, ""
@@ -131,13 +134,14 @@ class AnswerDesk:
     async def _answer(
         self,
         answer: WritingAnswer,
-        turns: Sequence[Mapping[str, Any]],
+        plan: Plan,
         *,
         model: str | None,
         manner: Manner,
     ) -> str:
         """Ask, run the tools that are called, and ask again with what they say, until the answer ends."""
-        tools = await self._rounds.offered(model, manner)
+        turns = plan.turns
+        tools = await self._rounds.offered(answer, model, manner, find=plan.find)
         for n_rounds in range(_MOST_ROUNDS + 1):
             offered = tools if n_rounds < _MOST_ROUNDS else ()
             began = len(answer.text)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from galerne.chat.documents.grounding import ground
+from galerne.chat.documents.grounding import find_passages, ground
 from galerne.chat.records import ChatMessage, Conversation, Manner
 from galerne.chat.store import PAGE_MESSAGES, ConversationStore
+from galerne.chat.tools.document_search import MOST_PASSAGES
 from galerne.chat.tools.records import Decision
 from galerne.chat.turns import answer_turns
 from galerne.chat.web import pages
@@ -164,7 +166,7 @@ def turns_of(path: Sequence[ChatMessage], manner: Manner, *, answer: ChatMessage
         turns.append({"role": "system", "content": manner.instructions})
     for turn in path:
         if turn.tool_uses:
-            turns += answer_turns(turn)
+            turns += answer_turns(turn, again=turn.id == answer.id)
         elif turn.content and turns and turns[-1]["role"] == turn.role:  # as imports have it; models do not
             turns[-1]["content"] += f"\n\n{turn.content}"
         elif turn.content:
@@ -202,7 +204,8 @@ async def _start(web: Web, request: Request, answer: ChatMessage, *, model: str 
         message = await asyncio.to_thread(
             store.save_grounds, answer.id, grounded.citations, quoted=quoted, receipts=grounded.receipts
         )
-        return Plan(message=message, turns=grounded.turns, text=grounded.quotation)
+        find = partial(find_passages, web.client, store.documents, scope, limit=MOST_PASSAGES)
+        return Plan(message=message, turns=grounded.turns, text=grounded.quotation, find=find)
 
     await web.desk.start(answer, prepare, model=model or None, manner=manner)
 

@@ -7,8 +7,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from galerne.chat.client import ApiClient, ToolCalled
+from galerne.chat.documents.grounding import Found
+from galerne.chat.documents.prompt import Source
+from galerne.chat.documents.records import MOST_CITATIONS
 from galerne.chat.records import Manner
 from galerne.chat.temporary import Stores
+from galerne.chat.tools.document_search import Cite, Find, bound_search
 from galerne.chat.tools.records import Decision, Tool, ToolUse, UseStatus
 from galerne.chat.tools.toolbox import Toolbox, run_tool
 from galerne.chat.web.writing import WritingAnswer
@@ -29,15 +33,47 @@ class ToolRounds:
         self._stores = stores
         self._toolbox = toolbox
 
-    async def offered(self, model: str | None, manner: Manner) -> tuple[Tool, ...]:
-        """What the model may call; nothing where it does not call of its own accord."""
+    async def offered(
+        self, answer: WritingAnswer, model: str | None, manner: Manner, *, find: Find | None
+    ) -> tuple[Tool, ...]:
+        """What the model may call; nothing where it does not call of its own accord.
+
+        Args:
+            answer: in which.
+            model: which is to write it; ``None`` for the first of the server.
+            manner: of its conversation.
+            find: looks into the documents that it may read; ``None`` where there are none.
+        """
         if manner.tools == ():
             return ()
         models = await self._client.models()
         chosen = next((entry for entry in models if entry["id"] == model), models[0] if models else {})
         if not chosen.get("capabilities", {}).get("function_calling"):
             return ()
-        return await self._toolbox.chosen(manner.tools)
+        tools = await self._toolbox.chosen(manner.tools)
+        if find is None:
+            return tuple(tool for tool in tools if not tool.needs_documents)
+        search = bound_search(find, cite=self._cite_in(answer))
+        return tuple(
+            dataclasses.replace(tool, run=search) if tool.needs_documents else tool for tool in tools
+        )
+
+    def _cite_in(self, answer: WritingAnswer) -> Cite:
+        """Gives passages numbers in an answer: those it was given before keep theirs."""
+        writing = asyncio.Lock()  # searches of one round run together
+
+        async def cite(found: Found) -> dict[int, Source]:
+            async with writing:
+                known = list(answer.message.citations)
+                known += [citation for citation, _ in found.sources if citation not in known]
+                known = known[:MOST_CITATIONS]
+                save = self._stores.of(answer.message.id).save_grounds
+                answer.message = await asyncio.to_thread(
+                    save, answer.message.id, known, quoted=False, receipts=found.receipts
+                )
+            return {known.index(source[0]) + 1: source for source in found.sources if source[0] in known}
+
+        return cite
 
     async def use(self, answer: WritingAnswer, calls: Sequence[ToolCalled], tools: Sequence[Tool]) -> None:
         """Run what was called together, each as soon as it may."""
