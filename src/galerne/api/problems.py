@@ -107,6 +107,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "key_name_taken": _asked(409),
         "ledger_broken": _ours(500),
         "ledger_not_empty": _ours(500),
+        "ledger_sums_broken": _ours(500),
         "model_loading": _ours(503, retry=True),
         "no_node": _ours(503, retry=True),
         "invalid_request": _asked(400, mistral_status=422),

@@ -36,6 +36,7 @@
     │   ├── UnknownKey                 no key with this id or name
     │   ├── KeyNameTaken               another key has this name
     │   ├── LedgerBroken               an event is not what was written; names the first one
+    │   ├── LedgerSumsBroken           a day's sums are not those of its events
     │   └── LedgerNotEmpty             a backup is restored into an empty ledger only
     ├── FleetError
     │   ├── ModelLoading               the model is being loaded; says how far it is
@@ -111,6 +112,7 @@ from galerne.errors.ledger import (
     LedgerBroken,
     LedgerError,
     LedgerNotEmpty,
+    LedgerSumsBroken,
     UnknownKey,
     UnknownReceipt,
 )
@@ -194,6 +196,7 @@ __all__ = [
     "LedgerBroken",
     "LedgerError",
     "LedgerNotEmpty",
+    "LedgerSumsBroken",
     "MachineError",
     "MeterUnavailable",
     "ModelError",
