@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import ssl
 import sys
@@ -28,11 +29,14 @@ from galerne.engines.protocol import (
     EngineState,
     EngineStatus,
     check_abilities,
+    check_sight,
 )
 from galerne.engines.slots import Slots
 from galerne.errors import EngineCrashed, EngineError, EngineMissing, InvalidModelFile, ModelFileMissing
 from galerne.generation import Embedded, GenerationEvent, GenerationRequest, Message, TextToken, Toolbox
 from galerne.models import read_gguf_header
+
+logger = logging.getLogger(__name__)
 
 NAME = EngineKind.LLAMA_CPP.value
 _CHILD = Path(__file__).with_name("llama_child.py")
@@ -192,6 +196,7 @@ class LlamaEngine:
     async def count_tokens(self, messages: Sequence[Message], *, tools: Toolbox | None = None) -> int:
         """Tokens of the prompt that these messages make, by the model's own template and vocabulary."""
         async with self._asking() as run:
+            check_sight(messages, run.abilities, model_id=self._settings.model_id)
             return await count_tokens(run.client, messages, tools=tools, manners=run.manners, engine=NAME)
 
     async def tokenize(self, text: str) -> tuple[TextToken, ...]:
@@ -279,6 +284,17 @@ class LlamaEngine:
         return True
 
     async def _launch(self) -> None:
+        try:
+            await self._launch_once()
+        except InvalidModelFile as error:
+            if self._settings.projector_path is None:
+                raise
+            # Eyes that the engine cannot read do not make the model dumb.
+            logger.warning("%s runs without eyes: %s", self._settings.model_id, error.problem)
+            self._settings = replace(self._settings, projector_path=None)
+            await self._launch_once()
+
+    async def _launch_once(self) -> None:
         key = secrets.token_urlsafe(32)
         embeds = await asyncio.to_thread(_pools_tokens, self._settings.model_path)
         settings = self._child_settings(key, embeds=embeds)
@@ -314,6 +330,7 @@ class LlamaEngine:
         n_threads = settings.n_threads or default_threads(model_bytes)
         return {
             "model_path": str(settings.model_path),
+            "projector_path": str(settings.projector_path or ""),
             "context_tokens": settings.context_tokens,
             "n_slots": settings.n_slots,
             "n_threads": n_threads,

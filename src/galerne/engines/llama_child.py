@@ -54,6 +54,10 @@ def _serve(settings: dict[str, Any]) -> tuple[dict[str, Any], object | None]:
 def _params(xllamacpp: Any, settings: dict[str, Any]) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = settings["model_path"]
+    if settings.get("projector_path"):
+        params.mmproj.path = settings["projector_path"]
+        # What is no image would be handed to a program that reads videos: there is none.
+        params.video_ffmpeg_bin_dir = os.devnull
     # Each slot has the whole context. One pool shared by all would be smaller, but when it runs full
     # llama.cpp ends every answer in flight, not only the one that needed more.
     params.n_parallel = settings["n_slots"]

@@ -77,6 +77,7 @@ class LlamaSettings:
         abilities: what the file says of the model, until the engine has loaded it and knows.
         heartbeat_s: how often it must give a sign of life, and how long that may take; after three
             missed ones it is replaced.
+        projector_path: the file that gives the model eyes; None for none.
     """
 
     model_id: str
@@ -94,3 +95,4 @@ class LlamaSettings:
     grace_s: float = 2.0
     abilities: Abilities = field(default_factory=Abilities)
     heartbeat_s: float = 5.0
+    projector_path: Path | None = None

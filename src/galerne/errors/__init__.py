@@ -43,6 +43,7 @@
     │   └── NoNode                     no node can take this request; says why for each
     ├── ApiError
     │   ├── InvalidRequest             the request does not say what we can do
+    │   ├── ImageRefused               an image that is none, too large, or of a kind that is not read
     │   ├── InvalidMessageOrder        turns that leave nothing to answer, or calls without results
     │   ├── ForbiddenField             a field that Mistral's API does not know, where strictness is asked for
     │   ├── UnknownModel               no such model here; names the nearest
@@ -121,6 +122,7 @@ from galerne.errors.api import (
     ApiError,
     Forbidden,
     ForbiddenField,
+    ImageRefused,
     InvalidMessageOrder,
     InvalidRequest,
     OutOfScope,
@@ -183,6 +185,7 @@ __all__ = [
     "GridError",
     "HubRefused",
     "HubUnreachable",
+    "ImageRefused",
     "Infeasible",
     "InvalidFact",
     "InvalidMessageOrder",
