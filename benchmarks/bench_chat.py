@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from galerne.chat.client import ApiClient
 from galerne.chat.records import ChatMessage, Conversation, MessageStatus
-from galerne.chat.store import ConversationStore, open_conversations
+from galerne.chat.store import ChatStore, open_conversations
 from galerne.chat.web import create_web
 from galerne.clock import SystemClock
 from galerne.storage import sqlite_url
@@ -32,21 +32,22 @@ RICH = "\n\nSome `code`, **bold** and $x^2$:\n\n```python\nprint(1)\n```\n\n| a 
 def main() -> None:
     """Fill a store and measure."""
     with tempfile.TemporaryDirectory() as folder:
-        store = open_conversations(sqlite_url(Path(folder) / "chat.db"), clock=SystemClock())
+        opened = open_conversations(sqlite_url(Path(folder) / "chat.db"), clock=SystemClock())
+        store = opened.of(None)
         draw = random.Random(4)  # noqa: S311 - made-up text
         started_s = time.perf_counter()
         store.add(_threads(draw))
         print(f"{N_MESSAGES} messages written in {time.perf_counter() - started_s:.1f} s")
         for query in ("g", "galerne", "galerne wind", "rare-77", "carb wat", "nothing"):
             _report(f"search {query!r}", lambda query=query: store.search(query))
-        _open(store)
+        _open(opened)
         started_s = time.perf_counter()
         store.erase("c9")
         print(f"erase one conversation: {(time.perf_counter() - started_s) * 1e3:.0f} ms")
-        store.close()
+        opened.close()
 
 
-def _open(store: ConversationStore) -> None:
+def _open(store: ChatStore) -> None:
     web = create_web(ApiClient("http://127.0.0.1:9"), store=store)  # no daemon: what is measured is the page
     with TestClient(web) as browser:
         started_s = time.perf_counter()

@@ -21,16 +21,22 @@ def api_url(fake_api):
 
 
 @pytest.fixture
-def store(tmp_path):
+def chat_store(tmp_path):
     opened = open_conversations(f"sqlite:///{tmp_path / 'chat.db'}", clock=ManualClock())
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def house_url(fake_api, api_url, store):
+def store(chat_store):
+    """The conversations of the person of this machine."""
+    return chat_store.of(None)
+
+
+@pytest.fixture
+def house_url(fake_api, api_url, chat_store):
     """The API and the pages at one address, as a daemon has them."""
-    pages = create_web(ApiClient(api_url), store=store)
+    pages = create_web(ApiClient(api_url), store=chat_store)
     house = Starlette(
         routes=[*fake_api.app().routes, Mount("/", pages)],
         lifespan=lambda _: pages.router.lifespan_context(pages),

@@ -23,9 +23,9 @@ def kept(request, tmp_path):
         url = POSTGRES_URL
         empty(url)
     clock = ManualClock()
-    store = open_conversations(url, clock=clock)
-    yield store, clock
-    store.close()
+    opened = open_conversations(url, clock=clock)
+    yield opened.of(None), clock
+    opened.close()
 
 
 def tell(kept, question, text):

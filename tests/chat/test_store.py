@@ -5,9 +5,9 @@ import sqlite3
 import pytest
 import sqlalchemy as sa
 
+from galerne.chat.people.tables import metadata
 from galerne.chat.records import MessageStatus, title_of
 from galerne.chat.store import open_conversations
-from galerne.chat.tables import metadata
 from galerne.chat.temporary import is_temporary, open_temporary
 from galerne.clock import ManualClock
 from galerne.errors import UnknownConversation
@@ -28,7 +28,7 @@ def test_a_conversation_keeps_its_thread(store):
 
 def test_history_is_newest_first_and_named_by_first_words(tmp_path):
     clock = ManualClock()
-    store = open_conversations(f"sqlite:///{tmp_path / 'chat.db'}", clock=clock)
+    store = open_conversations(f"sqlite:///{tmp_path / 'chat.db'}", clock=clock).of(None)
     first, _ = store.begin("first  question\nof many", conversation_id=None, model_id=None)
     clock.advance(1)
     store.begin("second", conversation_id=None, model_id=None)
@@ -46,22 +46,23 @@ def test_titles_are_cut_between_words():
 
 def test_erasing_removes_the_text_from_the_file(tmp_path):
     path = tmp_path / "chat.db"
-    store = open_conversations(f"sqlite:///{path}", clock=ManualClock())
-    secret = "the-treasure-lies-under-the-oak"
+    opened = open_conversations(f"sqlite:///{path}", clock=ManualClock())
+    store, secret = opened.of(None), "the-treasure-lies-under-the-oak"
     asked, answer = store.begin(secret, conversation_id=None, model_id=None)
     store.save_answer(answer.id, content=f"I know {secret}", status=MessageStatus.DONE)
     store.erase(asked.conversation_id)
     with pytest.raises(UnknownConversation):
         store.thread(asked.conversation_id)
-    store.close()
+    opened.close()
     for file in tmp_path.iterdir():
         assert secret.encode() not in file.read_bytes()
 
 
 def test_what_a_stopped_daemon_left_is_marked_interrupted(tmp_path):
     url = f"sqlite:///{tmp_path / 'chat.db'}"
-    _, answer = open_conversations(url, clock=ManualClock()).begin("q", conversation_id=None, model_id=None)
-    again = open_conversations(url, clock=ManualClock()).message(answer.id)
+    before = open_conversations(url, clock=ManualClock()).of("ada")
+    _, answer = before.begin("q", conversation_id=None, model_id=None)
+    again = open_conversations(url, clock=ManualClock()).of("ada").message(answer.id)
     assert again.status is MessageStatus.FAILED
     assert again.problem_code == "interrupted"
 
@@ -108,12 +109,13 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
         answer = ("a", "c", "q", "assistant", "a wind", "done", "mini", "rcpt_001", json.dumps(a_receipt()))
         old.execute("INSERT INTO message VALUES (2, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, 1)", answer)
         old.commit()
-    store = open_conversations(f"sqlite:///{path}", clock=ManualClock())
+    opened = open_conversations(f"sqlite:///{path}", clock=ManualClock())
+    store = opened.of(None)
     assert [message.content for message in store.thread("c")] == ["old words", "a wind"]
     assert [hit.conversation_id for hit in store.search("wor")] == ["c"]
     assert [hit.conversation_id for hit in store.search("ete")] == ["c"]
     assert store.bill("c").energy_j == 55.9
-    store.close()
+    opened.close()
 
 
 def test_what_is_rendered_is_kept_with_who_drew_it(store):
@@ -125,7 +127,8 @@ def test_what_is_rendered_is_kept_with_who_drew_it(store):
 def test_a_temporary_store_has_the_same_manners_and_forgets(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     clock = ManualClock()
-    store = open_temporary(clock=clock)
+    opened = open_temporary(clock=clock)
+    store = opened.of(None)
     asked, answer = store.begin("secret", conversation_id=None, model_id=None)
     store.save_answer(answer.id, content="a", status=MessageStatus.DONE, receipt=a_receipt())
     assert is_temporary(asked.conversation_id)
@@ -133,10 +136,10 @@ def test_a_temporary_store_has_the_same_manners_and_forgets(tmp_path, monkeypatc
     assert store.bill(asked.conversation_id).energy_j == 55.9
     assert store.search("secret")[0].title == "secret"
     clock.advance(3599)
-    store.erase_untouched(for_s=3600)
+    opened.erase_untouched(for_s=3600)
     assert store.thread(asked.conversation_id)
     clock.advance(2)
-    store.erase_untouched(for_s=3600)
+    opened.erase_untouched(for_s=3600)
     assert store.conversations() == []
-    store.close()
+    opened.close()
     assert list(tmp_path.iterdir()) == []

@@ -16,8 +16,8 @@ AS_SCRIPT = OURS | {"accept": "application/json"}
 
 
 @pytest.fixture
-def web_url(api_url, store):
-    with served(create_web(ApiClient(api_url), store=store)) as url:
+def web_url(api_url, chat_store):
+    with served(create_web(ApiClient(api_url), store=chat_store)) as url:
         yield url
 
 
@@ -220,9 +220,9 @@ def test_the_chain_page_and_its_update_show_the_same(web):
     assert "61.0\u202fJ × 41.4\u202fg/kWh = 702\u202fµg" in page
 
 
-def test_a_key_is_asked_for_where_there_is_one(api_url, store):
+def test_a_key_is_asked_for_where_there_is_one(api_url, chat_store):
     with (
-        served(create_web(ApiClient(api_url), store=store, key="the-key")) as url,
+        served(create_web(ApiClient(api_url), store=chat_store, key="the-key")) as url,
         httpx.Client(base_url=url) as web,
     ):
         for path in ("/", "/chain", "/ui/chain", "/ui/history", "/ui/answers/x/events", "/c/x"):
@@ -235,9 +235,9 @@ def test_a_key_is_asked_for_where_there_is_one(api_url, store):
         assert web.get("/").status_code == 200
 
 
-def test_without_the_daemon_the_page_says_so(store):
+def test_without_the_daemon_the_page_says_so(chat_store):
     with (
-        served(create_web(ApiClient("http://127.0.0.1:9"), store=store)) as url,
+        served(create_web(ApiClient("http://127.0.0.1:9"), store=chat_store)) as url,
         httpx.Client(base_url=url) as web,
     ):
         assert "The daemon does not answer" in web.get("/").text

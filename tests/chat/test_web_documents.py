@@ -15,9 +15,9 @@ from tests.chat.test_web import AS_SCRIPT, OURS, ask, events, wait_for
 
 
 @pytest.fixture
-def web(api_url, store):
+def web(api_url, chat_store):
     with (
-        served(create_web(ApiClient(api_url), store=store)) as url,
+        served(create_web(ApiClient(api_url), store=chat_store)) as url,
         httpx.Client(base_url=url, timeout=30, headers={"accept-language": "en"}) as client,
     ):
         yield client

@@ -19,11 +19,11 @@ SUM = ("calculator", '{"expression": "6 * 7"}')
 
 
 @pytest.fixture
-def web_url(api_url, store):
+def web_url(api_url, chat_store):
     client = ApiClient(api_url)
     own = own_tools(client, clock=ManualClock())
     asking = [dataclasses.replace(tool, asks=tool.name == "my_usage") for tool in own]
-    with served(create_web(client, store=store, toolbox=Toolbox(asking))) as url:
+    with served(create_web(client, store=chat_store, toolbox=Toolbox(asking))) as url:
         yield url
 
 

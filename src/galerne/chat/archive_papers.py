@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from galerne.chat.archive import Thread, entries_of
+from galerne.chat.conversations import ConversationStore
 from galerne.chat.documents.limits import LARGEST_DOCUMENT_BYTES
 from galerne.chat.records import ChatMessage, Conversation
-from galerne.chat.store import ConversationStore
 from galerne.errors import InvalidRequest
 
 _MOST_DOCUMENTS = 500

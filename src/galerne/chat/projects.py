@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from galerne.chat.documents.store import fold_log, forget_documents
 from galerne.chat.documents.tables import documents
+from galerne.chat.ownership import Owner, is_of
 from galerne.chat.records import title_of
 from galerne.chat.tables import conversations, projects
 from galerne.clock import Clock
@@ -36,22 +37,26 @@ class Project:
 
 
 class ProjectStore:
-    """Keeps projects beside the conversations that belong to them.
+    """Keeps the projects of one owner beside the conversations that belong to them.
 
     Args:
         engine: of the chat store.
+        owner: whose; ``None`` for the person of this machine.
         clock: dates them.
         new_id: makes an id that nobody guesses.
     """
 
-    def __init__(self, engine: sa.Engine, *, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(self, engine: sa.Engine, *, owner: Owner, clock: Clock, new_id: Callable[[], str]) -> None:
         self._engine = engine
+        self._owner = owner
         self._clock = clock
         self._new_id = new_id
 
     def all(self) -> list[Project]:
         """Every project, by name."""
-        query = sa.select(projects).order_by(sa.func.lower(projects.c.name), projects.c.created_at)
+        mine = is_of(projects.c.owner, self._owner)
+        order = (sa.func.lower(projects.c.name), projects.c.created_at)
+        query = sa.select(projects).where(mine).order_by(*order)
         with reading(self._engine) as connection:
             return [Project(**row) for row in connection.execute(query).mappings()]
 
@@ -62,13 +67,13 @@ class ProjectStore:
             UnknownProject: there is none.
         """
         with reading(self._engine) as connection:
-            query = sa.select(projects).where(projects.c.id == project_id)
+            query = sa.select(projects).where(self._is_mine(project_id))
             row = connection.execute(query).mappings().first()
         if row is None:
             raise UnknownProject(project_id=project_id)
         return Project(**row)
 
-    def add(self, name: str, *, instructions: str = "", owner: str | None = None) -> Project:
+    def add(self, name: str, *, instructions: str = "") -> Project:
         """Begin a project."""
         at = self._clock.now_at()
         project = Project(
@@ -77,7 +82,7 @@ class ProjectStore:
             instructions=instructions,
             created_at=at,
             changed_at=at,
-            owner=owner,
+            owner=self._owner,
         )
         with writing(self._engine) as connection:
             connection.execute(sa.insert(projects).values(**dataclasses.asdict(project)))
@@ -87,7 +92,7 @@ class ProjectStore:
         """Give a project another name and other instructions."""
         before = self.project(project_id)
         facts: dict[str, Any] = {"name": title_of(name) or before.name, "instructions": instructions}
-        statement = sa.update(projects).where(projects.c.id == project_id)
+        statement = sa.update(projects).where(self._is_mine(project_id))
         with writing(self._engine) as connection:
             connection.execute(statement.values(**facts, changed_at=self._clock.now_at()))
 
@@ -95,7 +100,8 @@ class ProjectStore:
         """Let a conversation belong to a project, or to none any more."""
         if project_id is not None:
             self.project(project_id)
-        statement = sa.update(conversations).where(conversations.c.id == conversation_id)
+        mine = sa.and_(conversations.c.id == conversation_id, is_of(conversations.c.owner, self._owner))
+        statement = sa.update(conversations).where(mine)
         with writing(self._engine) as connection:
             if connection.execute(statement.values(project_id=project_id)).rowcount == 0:
                 raise UnknownConversation(conversation_id=conversation_id)
@@ -104,8 +110,11 @@ class ProjectStore:
         """Delete a project and its documents for good; its conversations stay, without it."""
         self.project(project_id)
         with writing(self._engine) as connection:
-            mine = conversations.c.project_id == project_id
-            connection.execute(sa.update(conversations).where(mine).values(project_id=None))
+            inside = conversations.c.project_id == project_id
+            connection.execute(sa.update(conversations).where(inside).values(project_id=None))
             forget_documents(connection, documents.c.project_id == project_id)
-            connection.execute(sa.delete(projects).where(projects.c.id == project_id))
+            connection.execute(sa.delete(projects).where(self._is_mine(project_id)))
         fold_log(self._engine)
+
+    def _is_mine(self, project_id: str) -> sa.ColumnElement[bool]:
+        return sa.and_(projects.c.id == project_id, is_of(projects.c.owner, self._owner))

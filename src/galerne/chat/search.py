@@ -26,23 +26,26 @@ _conversations = sa.table(
     sa.column("title_key"),
     sa.column("changed_at"),
     sa.column("project_id"),
+    sa.column("owner"),
 )
 _messages = sa.table(
     "message", sa.column("position"), sa.column("id"), sa.column("conversation_id"), sa.column("content")
 )
 
+# CROSS JOIN: the index of words leads, the newest first, and stops when enough is found.
 _MATCHES_SQLITE = """
-    SELECT conversation_id, max(position) AS newest FROM message WHERE position IN (
-      SELECT rowid FROM message_search WHERE message_search MATCH :pattern ORDER BY rowid DESC LIMIT :newest)
+    SELECT conversation_id, max(position) AS newest FROM (
+      SELECT m.conversation_id, m.position FROM message_search s
+      CROSS JOIN message m ON m.position = s.rowid
+      CROSS JOIN conversation c ON c.id = m.conversation_id
+      WHERE s.message_search MATCH :pattern AND {mine} ORDER BY s.rowid DESC LIMIT :newest)
     GROUP BY conversation_id ORDER BY newest DESC LIMIT :most"""
 _MATCHES_POSTGRESQL = """
-    SELECT conversation_id, max(position) AS newest FROM message WHERE position IN (
-      SELECT position FROM message WHERE words @@ to_tsquery('simple', :pattern)
-      ORDER BY position DESC LIMIT :newest)
+    SELECT conversation_id, max(position) AS newest FROM (
+      SELECT m.conversation_id, m.position FROM message m JOIN conversation c ON c.id = m.conversation_id
+      WHERE m.words @@ to_tsquery('simple', :pattern) AND {mine}
+      ORDER BY m.position DESC LIMIT :newest) AS matches
     GROUP BY conversation_id ORDER BY newest DESC LIMIT :most"""
-
-_WITHIN = """AND conversation_id IN (SELECT id FROM conversation WHERE project_id = :project)
-    GROUP BY"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +68,7 @@ def find_conversations(
     connection: sa.Connection,
     query: str,
     *,
+    owner: str | None,
     limit: int,
     indexed: bool = True,
     project_id: str | None = None,
@@ -74,6 +78,7 @@ def find_conversations(
     Args:
         connection: reading the chat store.
         query: as it was typed.
+        owner: whose conversations; ``None`` for the person of this machine.
         limit: how many to find.
         indexed: whether there is an index over the messages; else the titles alone are searched.
         project_id: look in the conversations of this project alone.
@@ -81,11 +86,14 @@ def find_conversations(
     words = search_words(query)
     if not words:
         return []
-    newest = _newest_matches(connection, words, limit=limit, project_id=project_id) if indexed else {}
+    newest: dict[str, int] = {}
+    if indexed:
+        newest = _newest_matches(connection, words, owner=owner, limit=limit, project_id=project_id)
     in_title = sa.and_(*(_conversations.c.title_key.contains(word, autoescape=True) for word in words))
     statement = (
         sa.select(_conversations.c.id, _conversations.c.title, _conversations.c.changed_at)
         .where(sa.or_(in_title, _conversations.c.id.in_(newest)))
+        .where(_conversations.c.owner.is_(None) if owner is None else _conversations.c.owner == owner)
         .order_by(_conversations.c.changed_at.desc())
         .limit(limit)
     )
@@ -133,15 +141,23 @@ def fold(text: str) -> str:
 
 
 def _newest_matches(
-    connection: sa.Connection, words: Sequence[str], *, limit: int, project_id: str | None
+    connection: sa.Connection,
+    words: Sequence[str],
+    *,
+    owner: str | None,
+    limit: int,
+    project_id: str | None,
 ) -> dict[str, int]:
     """The position of the newest matching message of each conversation; the last word may be unfinished."""
     sqlite = connection.dialect.name == "sqlite"
     pattern = " ".join(f'"{word}"' for word in words) + "*" if sqlite else " & ".join(words) + ":*"
     facts = {"pattern": pattern, "newest": _NEWEST_MATCHES, "most": limit}
-    text = _MATCHES_SQLITE if sqlite else _MATCHES_POSTGRESQL
+    mine = "c.owner IS NULL"
+    if owner is not None:
+        mine, facts = "c.owner = :owner", facts | {"owner": owner}
     if project_id is not None:
-        text, facts = text.replace("GROUP BY", _WITHIN), facts | {"project": project_id}
+        mine, facts = f"{mine} AND c.project_id = :project", facts | {"project": project_id}
+    text = (_MATCHES_SQLITE if sqlite else _MATCHES_POSTGRESQL).format(mine=mine)
     rows = connection.execute(sa.text(text), facts)
     return {row.conversation_id: row.newest for row in rows}
 

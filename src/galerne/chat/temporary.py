@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
+from galerne.chat.conversations import ConversationStore
 from galerne.chat.documents.tables import INDEX_SQLITE
-from galerne.chat.store import ConversationStore
+from galerne.chat.store import ChatStore
 from galerne.chat.tables import metadata
 from galerne.clock import Clock
 
 _MARK = "temporary-"
 
 
-def open_temporary(*, clock: Clock) -> ConversationStore:
+def open_temporary(*, clock: Clock) -> ChatStore:
     """A store of the same manners that no disk sees; of its words, those of documents alone are indexed."""
     # Such a database lives in its one connection: the pool keeps it, and lends it to one thread at a time.
     engine = sa.create_engine(
@@ -32,12 +33,12 @@ def open_temporary(*, clock: Clock) -> ConversationStore:
         for statement in INDEX_SQLITE:
             connection.exec_driver_sql(statement)
     engine = engine.execution_options(galerne_store="chat", galerne_turns=nullcontext())
-    return ConversationStore(engine, clock=clock, new_id=_new_id, searchable=False)
+    return ChatStore(engine, clock=clock, new_id=_new_id, searchable=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stores:
-    """Where conversations are: those that are kept and those that leave no trace."""
+    """Where the conversations of one owner are: those that are kept and those that leave no trace."""
 
     kept: ConversationStore
     temporary: ConversationStore

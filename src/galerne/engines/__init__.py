@@ -1,7 +1,6 @@
 """Engines: run one model each and stream answers as events."""
 
-from galerne.engines.llama import LlamaEngine
-from galerne.engines.llama_settings import LlamaSettings, Tuning, default_threads
+from galerne.engines.llama import LlamaEngine, LlamaSettings, default_threads
 from galerne.engines.protocol import (
     Abilities,
     Engine,
@@ -26,7 +25,6 @@ __all__ = [
     "RemoteEngine",
     "RemoteSettings",
     "SimulatedEngine",
-    "Tuning",
     "VllmEngine",
     "VllmSettings",
     "default_threads",

@@ -36,14 +36,12 @@
     │   ├── UnknownKey                 no key with this id or name
     │   ├── KeyNameTaken               another key has this name
     │   ├── LedgerBroken               an event is not what was written; names the first one
-    │   ├── LedgerSumsBroken           a day's sums are not those of its events
     │   └── LedgerNotEmpty             a backup is restored into an empty ledger only
     ├── FleetError
     │   ├── ModelLoading               the model is being loaded; says how far it is
     │   └── NoNode                     no node can take this request; says why for each
     ├── ApiError
     │   ├── InvalidRequest             the request does not say what we can do
-    │   ├── ImageRefused               an image that is none, too large, or of a kind that is not read
     │   ├── InvalidMessageOrder        turns that leave nothing to answer, or calls without results
     │   ├── ForbiddenField             a field that Mistral's API does not know, where strictness is asked for
     │   ├── UnknownModel               no such model here; names the nearest
@@ -113,7 +111,6 @@ from galerne.errors.ledger import (
     LedgerBroken,
     LedgerError,
     LedgerNotEmpty,
-    LedgerSumsBroken,
     UnknownKey,
     UnknownReceipt,
 )
@@ -122,7 +119,6 @@ from galerne.errors.api import (
     ApiError,
     Forbidden,
     ForbiddenField,
-    ImageRefused,
     InvalidMessageOrder,
     InvalidRequest,
     OutOfScope,
@@ -185,7 +181,6 @@ __all__ = [
     "GridError",
     "HubRefused",
     "HubUnreachable",
-    "ImageRefused",
     "Infeasible",
     "InvalidFact",
     "InvalidMessageOrder",
@@ -199,7 +194,6 @@ __all__ = [
     "LedgerBroken",
     "LedgerError",
     "LedgerNotEmpty",
-    "LedgerSumsBroken",
     "MachineError",
     "MeterUnavailable",
     "ModelError",

@@ -112,9 +112,8 @@ def _is_apart(line: str) -> bool:
 
 
 def _without_section(lines: list[str], section: str) -> list[str]:
-    while (place := _section(lines, section)) is not None:
-        lines = [*lines[: place[0] - 1], *lines[place[1] :]]
-    return lines
+    place = _section(lines, section)
+    return lines if place is None else [*lines[: place[0] - 1], *lines[place[1] :]]
 
 
 def _with_value(lines: list[str], section: str, key: str, value: Value) -> list[str]:

@@ -13,8 +13,8 @@ from galerne.chat.documents.reader import DocumentReader
 from galerne.chat.documents.retrieval import QueryVector, fuse
 from galerne.chat.documents.split import split
 from galerne.chat.documents.store import clean_name
+from galerne.chat.people.tables import metadata
 from galerne.chat.store import open_conversations
-from galerne.chat.tables import metadata
 from galerne.chat.temporary import open_temporary
 from galerne.clock import ManualClock
 from galerne.errors import UnknownDocument
@@ -26,7 +26,7 @@ needs_postgres = pytest.mark.skipif(not POSTGRES_URL, reason="GALERNE_TEST_POSTG
 
 
 @pytest.fixture(params=["sqlite", "memory", pytest.param("postgresql", marks=needs_postgres)])
-def kept(request, tmp_path):
+def opened(request, tmp_path):
     if request.param == "memory":
         store = open_temporary(clock=ManualClock())
     else:
@@ -37,6 +37,11 @@ def kept(request, tmp_path):
         store = open_conversations(url, clock=ManualClock())
     yield store
     store.close()
+
+
+@pytest.fixture
+def kept(opened):
+    return opened.of(None)
 
 
 def empty(url):
@@ -140,15 +145,16 @@ def test_a_conversation_goes_with_its_documents(kept):
 def test_erased_text_leaves_the_files_of_the_database(tmp_path):
     store = open_conversations(f"sqlite:///{tmp_path / 'chat.db'}", clock=ManualClock())
     secret = b"the-treasure-lies-under-the-oak"
-    store.documents.remove(put(store, secret, name="a.txt").id)
+    mine = store.of(None)
+    mine.documents.remove(put(mine, secret, name="a.txt").id)
     store.close()
     assert [path for path in tmp_path.iterdir() if secret in path.read_bytes()] == []
 
 
-def test_forgotten_drafts_are_removed(kept):
+def test_forgotten_drafts_are_removed(opened, kept):
     draft = put(kept, b"a draft", name="a.txt")
     sent = put(kept, b"sent", name="b.txt", conversation_id="c")
-    kept.documents.remove_drafts(for_s=-1.0)
+    opened.remove_drafts(for_s=-1.0)
     assert kept.documents.document(sent.id) == sent
     with pytest.raises(UnknownDocument):
         kept.documents.document(draft.id)

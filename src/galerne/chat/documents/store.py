@@ -26,6 +26,7 @@ from galerne.chat.documents.tables import (
     passages,
     vectors,
 )
+from galerne.chat.ownership import Owner, is_of
 from galerne.clock import Clock
 from galerne.errors import UnknownDocument
 from galerne.storage import reading, writing
@@ -35,16 +36,20 @@ _ROWS_AT_ONCE = 500
 
 
 class DocumentStore:
-    """Keeps documents beside the conversations that stand on them.
+    """Keeps the documents of one owner beside the conversations that stand on them.
+
+    Bytes are kept once whoever brings them; what names them is each owner's own.
 
     Args:
         engine: of the chat store.
+        owner: whose; ``None`` for the person of this machine.
         clock: dates them.
         new_id: makes an id that nobody guesses.
     """
 
-    def __init__(self, engine: sa.Engine, *, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(self, engine: sa.Engine, *, owner: Owner, clock: Clock, new_id: Callable[[], str]) -> None:
         self._engine = engine
+        self._owner = owner
         self._clock = clock
         self._new_id = new_id
 
@@ -65,7 +70,6 @@ class DocumentStore:
         conversation_id: str | None = None,
         project_id: str | None = None,
         message_id: str | None = None,
-        owner: str | None = None,
     ) -> Document:
         """Keep a file; without conversation and project it is a draft until a question takes it along.
 
@@ -76,7 +80,6 @@ class DocumentStore:
             conversation_id: to which it belongs.
             project_id: to which it belongs instead.
             message_id: the question it came with.
-            owner: whose it is.
         """
         document_id, file_hash = self._new_id(), hash_of(content)
         with writing(self._engine) as connection:
@@ -89,7 +92,7 @@ class DocumentStore:
                 sa.insert(documents).values(
                     id=document_id,
                     file_hash=file_hash,
-                    owner=owner,
+                    owner=self._owner,
                     name=clean_name(name),
                     created_at=self._clock.now_at(),
                     conversation_id=conversation_id,
@@ -101,8 +104,8 @@ class DocumentStore:
 
     def attach(self, document_ids: Sequence[str], *, conversation_id: str, message_id: str) -> None:
         """Give drafts to the conversation in which they were sent; what is no draft stays where it is."""
-        draft = sa.and_(documents.c.conversation_id.is_(None), documents.c.project_id.is_(None))
-        statement = sa.update(documents).where(documents.c.id.in_(document_ids), draft)
+        mine = is_of(documents.c.owner, self._owner)
+        statement = sa.update(documents).where(documents.c.id.in_(document_ids), is_draft(), mine)
         with writing(self._engine) as connection:
             connection.execute(statement.values(conversation_id=conversation_id, message_id=message_id))
 
@@ -110,15 +113,8 @@ class DocumentStore:
         """Remove a document for good; its bytes too, if nothing else refers to them."""
         self.document(document_id)
         with writing(self._engine) as connection:
-            forget_documents(connection, documents.c.id == document_id)
+            forget_documents(connection, self._is_mine(document_id))
         fold_log(self._engine)
-
-    def remove_drafts(self, *, for_s: float) -> None:
-        """Remove what was attached and never sent, for so long."""
-        old = documents.c.created_at < self._clock.now_at() - for_s
-        draft = sa.and_(documents.c.conversation_id.is_(None), documents.c.project_id.is_(None))
-        with writing(self._engine) as connection:
-            forget_documents(connection, sa.and_(old, draft))
 
     # Reading
 
@@ -128,7 +124,7 @@ class DocumentStore:
         Raises:
             UnknownDocument: there is none.
         """
-        found = self._documents(documents.c.id == document_id)
+        found = self._documents(self._is_mine(document_id))
         if not found:
             raise UnknownDocument(document_id=document_id)
         return found[0]
@@ -146,7 +142,7 @@ class DocumentStore:
         """The bytes of a document, as they came."""
         query = sa.select(files.c.content).join(documents, documents.c.file_hash == files.c.hash)
         with reading(self._engine) as connection:
-            found: bytes | None = connection.scalar(query.where(documents.c.id == document_id))
+            found: bytes | None = connection.scalar(query.where(self._is_mine(document_id)))
         if found is None:
             raise UnknownDocument(document_id=document_id)
         return found
@@ -200,6 +196,9 @@ class DocumentStore:
             if rows:
                 connection.execute(sa.insert(vectors), rows)
 
+    def _is_mine(self, document_id: str) -> sa.ColumnElement[bool]:
+        return sa.and_(documents.c.id == document_id, is_of(documents.c.owner, self._owner))
+
     def _documents(self, condition: sa.ColumnElement[bool]) -> list[Document]:
         vectored = (
             sa.select(sa.func.count(sa.distinct(vectors.c.position)))
@@ -212,7 +211,7 @@ class DocumentStore:
         query = (
             sa.select(*mine, *theirs, vectored.label("n_vectors"))
             .join(files, files.c.hash == documents.c.file_hash)
-            .where(condition)
+            .where(condition, is_of(documents.c.owner, self._owner))
             .order_by(documents.c.created_at, documents.c.id)
         )
         with reading(self._engine) as connection:
@@ -247,6 +246,11 @@ def cited(document: Document, passage: Passage) -> tuple[Citation, Passage]:
         document_id=document.id, name=document.name, passage_n=passage.n, position=passage.position
     )
     return citation, passage
+
+
+def is_draft() -> sa.ColumnElement[bool]:
+    """That a document was attached to a question that is not sent yet."""
+    return sa.and_(documents.c.conversation_id.is_(None), documents.c.project_id.is_(None))
 
 
 def forget_documents(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> None:

@@ -19,7 +19,7 @@ from galerne.chat.client import ApiClient
 from galerne.chat.documents.desk import DocumentDesk
 from galerne.chat.fit_view import view_fits
 from galerne.chat.records import ThreadPage
-from galerne.chat.store import ConversationStore
+from galerne.chat.store import ChatStore
 from galerne.chat.temporary import Stores, is_temporary, open_temporary
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.records import Tool
@@ -52,7 +52,7 @@ _OPEN_PATHS = ("/static/", "/developer", "/ui/session", "/ui/language")
 def create_web(
     client: ApiClient,
     *,
-    store: ConversationStore,
+    store: ChatStore,
     key: str | None = None,
     keys: PageKeys | None = None,
     toolbox: Toolbox | None = None,
@@ -69,7 +69,8 @@ def create_web(
         keys: the daemon's own list of keys, instead.
         toolbox: what models may call; Galerne's own tools by default.
     """
-    stores = Stores(kept=store, temporary=open_temporary(clock=SystemClock()))
+    temporary = open_temporary(clock=SystemClock())
+    stores = Stores(kept=store.of(None), temporary=temporary.of(None))
     tools = toolbox or Toolbox(own_tools(client, clock=SystemClock()))
     desk, door = AnswerDesk(client, stores, tools), KeyDesk(keys or OneKey(key))
     inbox = DocumentDesk(client)
@@ -78,7 +79,7 @@ def create_web(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with client, tools:
-            forgetting = asyncio.create_task(_forget_temporary(stores))
+            forgetting = asyncio.create_task(_forget(store, temporary))
             try:
                 yield
             finally:
@@ -86,7 +87,7 @@ def create_web(
                 await asyncio.gather(forgetting, return_exceptions=True)
                 await web.desk.close()
                 await web.documents.close()
-                stores.temporary.close()
+                temporary.close()
 
     def route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
         async def answer(request: Request) -> Response:
@@ -148,12 +149,13 @@ def create_web(
     )
 
 
-async def _forget_temporary(stores: Stores) -> None:
+async def _forget(kept: ChatStore, temporary: ChatStore) -> None:
+    """Erase what is not to stay: temporary conversations left alone, and documents that were never sent."""
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
-        await asyncio.to_thread(stores.temporary.erase_untouched, for_s=_TEMPORARY_S)
-        await asyncio.to_thread(stores.temporary.documents.remove_drafts, for_s=_TEMPORARY_S)
-        await asyncio.to_thread(stores.kept.documents.remove_drafts, for_s=_DRAFTS_S)
+        await asyncio.to_thread(temporary.erase_untouched, for_s=_TEMPORARY_S)
+        await asyncio.to_thread(temporary.remove_drafts, for_s=_TEMPORARY_S)
+        await asyncio.to_thread(kept.remove_drafts, for_s=_DRAFTS_S)
 
 
 async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:

@@ -11,9 +11,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
+from galerne.chat.conversations import ConversationStore
 from galerne.chat.documents.grounding import find_passages, ground
 from galerne.chat.records import ChatMessage, Conversation, Manner
-from galerne.chat.store import PAGE_MESSAGES, ConversationStore
+from galerne.chat.threads import PAGE_MESSAGES
 from galerne.chat.tools.document_search import MOST_PASSAGES
 from galerne.chat.tools.records import Decision
 from galerne.chat.turns import answer_turns
