@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from galerne.errors import QuotaExhausted
-from galerne.ledger import Events, Ledger, Limit, Payer, Period, Unit, parts_of
+from galerne.ledger import Events, Hold, Ledger, Limit, Payer, Period, Unit, parts_of
 from galerne.ledger.limits import amounts_of
 from galerne.ledger.quotas import HOLD_LIFE_S
 from tests.contract.ledgers import AT, ledger, ledger_url, make_answer, make_settlement
@@ -27,7 +27,8 @@ def limit(subject="key:key_1", unit=Unit.TOKENS, period=Period.DAY, amount=1000)
 
 
 def hold(ledger, request_id="request-1", *, need=NEED, at=AT, subjects=SUBJECTS, node_id="here"):
-    return ledger.quotas.hold(request_id, subjects, need, node_id=node_id, at=at)
+    asked = Hold(request_id=request_id, subjects=subjects, need=need, node_id=node_id, at=at)
+    return ledger.quotas.hold(asked)
 
 
 def standing(ledger, *, at=AT, subject="key:key_1"):

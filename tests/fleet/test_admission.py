@@ -114,7 +114,7 @@ async def test_200_answers_that_come_at_once_never_overspend(stand):
     refused = [outcome for outcome in outcomes if isinstance(outcome, QuotaExhausted)]
     delivered = [delivery_of(outcome) for outcome in outcomes if isinstance(outcome, list)]
     assert len(refused) + len(delivered) == 200
-    assert len(delivered) >= 9
+    assert len(delivered) >= 8
     used = sum(d.finished.usage.prompt_tokens + d.finished.usage.new_tokens for d in delivered)
     assert standing(stand).spent == used <= 9000
     assert standing(stand).held == 0
@@ -135,3 +135,13 @@ def stand_closed(tmp_path):
     yield made
     made.close()
     made.ledger.close()
+
+
+async def test_those_who_come_while_one_is_decided_on_share_the_next_transaction(stand, monkeypatch):
+    limit(stand, 10**9)
+    quotas, together = stand.ledger.quotas, []
+    decide = quotas.hold_all
+    monkeypatch.setattr(quotas, "hold_all", lambda asked: together.append(len(asked)) or decide(asked))
+    await asyncio.gather(*(events_of(stand.answer(ask(f"r{n}"), payer=ADA)) for n in range(12)))
+    assert sum(together) == 12
+    assert len(together) < 6

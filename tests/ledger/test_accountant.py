@@ -6,7 +6,7 @@ import pytest
 
 from galerne.errors import StoreUnreachable
 from galerne.generation import FinishReason
-from galerne.ledger import Limit, Period, Unit
+from galerne.ledger import Hold, Limit, Period, Unit
 from galerne.units import KWH_J, to_microjoules
 from tests.ledger.bench import FACTORS, Bench
 
@@ -267,7 +267,8 @@ def test_a_node_that_starts_again_charges_what_was_delivered_and_gives_back_the_
     quotas.set_limit(Limit(subject="key:k", unit=Unit.ENERGY, period=Period.TOTAL, amount=10**9))
     for request_id in ("delivered", "lost"):
         need = {Unit.ENERGY: 10**8}
-        quotas.hold(request_id, ["key:k"], need, node_id="here", at=bench.clock.now_at())
+        at = bench.clock.now_at()
+        quotas.hold(Hold(request_id=request_id, subjects=["key:k"], need=need, node_id="here", at=at))
         bench.begin(request_id)
     bench.work(1.0, active_j=2.0)
     receipt = bench.finish("delivered")

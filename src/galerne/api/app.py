@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
+from starlette.types import ASGIApp
 
 from galerne.api.failures import failure_response
 from galerne.api.guard import Guard
@@ -45,7 +46,19 @@ def create_app(services: Services) -> FastAPI:
     Pages may be mounted on it afterwards; a mounted application checks keys itself, by asking the
     ``state.doorkeeper``, and is behind the same checks of host and origin.
     """
-    app = FastAPI(
+    doorkeeper = Doorkeeper(
+        clock=services.clock,
+        admin_key_hash=services.api_key_hash,
+        own_key_hash=services.own_key_hash,
+        book=services.keys,
+        always_needs_key=services.key_required,
+    )
+    routers = [routes(services) for routes in ROUTES]
+    shortcut = _shortcut(CHAT_PATH, routers)
+    app = _Application(
+        lambda inside: Guard(
+            inside, services=services, doorkeeper=doorkeeper, router=app.router, shortcut=shortcut
+        ),
         title="Galerne",
         version=services.version,
         summary="Runs open-weight models on this machine and accounts for every answer.",
@@ -53,23 +66,6 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         responses=FAILED,
     )
-    routers = [
-        routes(services)
-        for routes in (
-            chat_routes,
-            response_routes,
-            text_routes,
-            token_routes,
-            model_routes,
-            account_routes,
-            galerne_routes,
-            engine_routes,
-            site_routes,
-            metrics_routes,
-            health_routes,
-        )
-    ]
-    app.router.routes.append(_direct(CHAT_PATH, routers))
     for router in routers:
         app.include_router(router)
 
@@ -85,23 +81,45 @@ def create_app(services: Services) -> FastAPI:
 
     for kind in (GalerneError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, fail)
-    app.state.doorkeeper = doorkeeper = Doorkeeper(
-        clock=services.clock,
-        admin_key_hash=services.api_key_hash,
-        own_key_hash=services.own_key_hash,
-        book=services.keys,
-        always_needs_key=services.key_required,
-    )
-    app.add_middleware(Guard, services=services, doorkeeper=doorkeeper, router=app.router)
+    app.state.doorkeeper = doorkeeper
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # as the framework documents it
     return app
 
 
 CHAT_PATH = "/v1/chat/completions"
+ROUTES = (
+    chat_routes,
+    response_routes,
+    text_routes,
+    token_routes,
+    model_routes,
+    account_routes,
+    galerne_routes,
+    engine_routes,
+    site_routes,
+    metrics_routes,
+    health_routes,
+)
 
 
-def _direct(path: str, routers: Iterable[APIRouter]) -> Route:
-    """The busiest route without the framework's search for parameters, of which it has none."""
+class _Application(FastAPI):
+    """The framework's application inside our guard, which nothing of the framework's stands before.
+
+    Args:
+        guard: makes the outermost layer.
+        settings: of the framework.
+    """
+
+    def __init__(self, guard: Callable[[ASGIApp], ASGIApp], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._guard = guard
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self._guard(super().build_middleware_stack())
+
+
+def _shortcut(path: str, routers: Iterable[APIRouter]) -> Route:
+    """The busiest route, without the framework's layers and its search for parameters: it has none."""
     known = (route for router in routers for route in router.routes if isinstance(route, Route))
     documented = next(route for route in known if route.path == path)
     return Route(path, documented.endpoint, methods=["POST"], include_in_schema=False)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match, Mount, Router
+from starlette.routing import Match, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from galerne.api.failures import failure_response
@@ -36,10 +36,24 @@ SECURITY_HEADERS = {
 
 
 class Guard:
-    """Checks each request before any route sees it, and signs each response."""
+    """Checks each request before any route sees it, and signs each response.
 
-    def __init__(self, app: ASGIApp, *, services: Services, doorkeeper: Doorkeeper, router: Router) -> None:
-        self._app = AnswersGiven(app, clock=services.clock)
+    Args:
+        app: everything that is served.
+        services: what it is served with.
+        doorkeeper: knows the keys.
+        router: of the application, to tell what protects itself.
+        shortcut: a route that is served without passing through ``app``.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, services: Services, doorkeeper: Doorkeeper, router: Router, shortcut: Route
+    ) -> None:
+        async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+            taken = scope["type"] == "http" and shortcut.matches(scope)[0] is Match.FULL
+            await (shortcut.app if taken else app)(scope, receive, send)
+
+        self._app = AnswersGiven(inside, clock=services.clock)
         self._services = services
         self._doorkeeper = doorkeeper
         self._router = router

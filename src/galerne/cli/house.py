@@ -11,7 +11,6 @@ from fastapi import FastAPI
 
 from galerne import __version__
 from galerne.api import Services, create_app, hash_key
-from galerne.catalog import Catalog, Machine
 from galerne.chat.client import ApiClient
 from galerne.chat.store import open_conversations
 from galerne.chat.tools.configuration import read_tool_file
@@ -22,6 +21,7 @@ from galerne.chat.tools.web_page import web_page_tool
 from galerne.chat.web import create_web
 from galerne.cli.electricity import open_electricity
 from galerne.cli.engines_file import read_engines
+from galerne.cli.factors import FactorsOfNow
 from galerne.cli.foundation import Foundation
 from galerne.cli.further_nodes import with_further_nodes
 from galerne.cli.installed import installed
@@ -44,7 +44,7 @@ from galerne.fleet import (
     Throughput,
     model_prices,
 )
-from galerne.ledger import Accountant, Factors, GridFactors, Ledger, MachineFactors
+from galerne.ledger import Accountant, Ledger
 from galerne.machine.host import free_memory_bytes
 from galerne.machine.meter import JointMeter, Meter, ModelledMeter, ProcessorClock, choose_meter
 from galerne.models import BUILTIN_MODEL_ID
@@ -155,54 +155,16 @@ def _make_meter(foundation: Foundation, stock: Stock, *, simulated: bool) -> Met
 
 def _make_accountant(foundation: Foundation, stock: Stock, meter: Meter, ledger: Ledger) -> Accountant:
     machine = stock.machine
-    interval_ratio = _interval_ratio(foundation.catalog, machine, meter)
     return Accountant(
         node_id=stock.node_id,
         meter=meter,
         idle_w=machine.idle_w,
         clock=foundation.clock,
         ledger=ledger,
-        factors=lambda: _freeze_factors(foundation, machine, interval_ratio),
+        factors=FactorsOfNow(foundation, machine, meter),
         processor=ProcessorClock(engines_s=stock.processor_s, clock=foundation.clock),
         accelerator_idle_w=sum(device.idle_w for device in machine.accelerators),
         prices=foundation.prices().of,
-    )
-
-
-def _interval_ratio(catalog: Catalog, machine: Machine, meter: Meter) -> tuple[float, float]:
-    """How far the energy may be off: the host row's own range where it is modelled, else the meter's."""
-    if meter.method == "modelled":
-        spread = machine.host.spread.get("busy_core_w")
-        return spread.relative if spread else (0.5, 2.0)
-    return catalog.facts["component-meter-error"].spread["value"].relative
-
-
-def _freeze_factors(foundation: Foundation, machine: Machine, interval_ratio: tuple[float, float]) -> Factors:
-    grid = foundation.grid()
-    host = machine.host
-    return Factors(
-        place=foundation.settings.place,
-        facility=foundation.facility(),
-        grid=GridFactors(
-            zone=grid.zone,
-            g_per_kwh=grid.g_per_kwh,
-            l_per_kwh=grid.l_per_kwh,
-            eur_per_kwh=grid.eur_per_kwh,
-            basis=grid.basis,
-            kind=grid.kind,
-            year=grid.year,
-            sources=grid.sources,
-            as_of_at=grid.as_of_at,
-            direct_g_per_kwh=grid.direct_g_per_kwh,
-            market_g_per_kwh=grid.market_g_per_kwh,
-            price_kind=grid.price_kind,
-        ),
-        machine=MachineFactors(
-            embodied_g=machine.embodied_g,
-            life_years=host.life_years,
-            source=host.sources.get("embodied_core_g", host.sources.get("default", "")),
-        ),
-        interval_ratio=interval_ratio,
     )
 
 

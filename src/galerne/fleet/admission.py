@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from galerne.clock import Clock
 from galerne.energy import EnergySplit
@@ -11,7 +12,7 @@ from galerne.errors import OutOfScope
 from galerne.fleet.estimates import step_cost
 from galerne.fleet.records import Node
 from galerne.generation import GenerationRequest
-from galerne.ledger import Accountant, Payer, Quotas, Standing, Unit
+from galerne.ledger import Accountant, Hold, Payer, Quotas, Standing, Unit
 
 TEMPLATE_TOKENS = 512
 """What a model's template may add to a conversation; some bring a system prompt of their own."""
@@ -33,6 +34,8 @@ class Admission:
         self._quotas = quotas
         self._accountant = accountant
         self._clock = clock
+        self._asked: list[_Asked] = []
+        self._holding: asyncio.Task[None] | None = None
 
     async def admit(self, request: GenerationRequest, payer: Payer, node: Node) -> list[Standing]:
         """Hold the worst case of a request; its receipt will charge the truth.
@@ -49,12 +52,26 @@ class Admission:
             raise OutOfScope(what=f"use the model {node.model_id}")
         if self._quotas.none_limited(payer.subjects(node.model_id), at=self._clock.now_at()):
             return []
-        holding = asyncio.ensure_future(asyncio.to_thread(self._hold, request, payer, node))
+        asked = _Asked(request, payer, node, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        if self._holding is None:
+            self._holding = asyncio.create_task(self._hold_all(), name="galerne-holds")
         try:
-            return await asyncio.shield(holding)
+            return await asyncio.shield(asked.outcome)
         except asyncio.CancelledError:  # whoever asked has left; what was held must not stay
-            holding.add_done_callback(lambda done: self._give_back(request.request_id, done))
+            asked.outcome.add_done_callback(lambda done: self._give_back(request.request_id, done))
             raise
+
+    async def _hold_all(self) -> None:
+        """Whoever comes while the database decides on others shares the next transaction, and one thread."""
+        try:
+            while self._asked:
+                together, self._asked = self._asked, []
+                outcomes = await asyncio.to_thread(self._hold, together)
+                for asked, outcome in zip(together, outcomes, strict=True):
+                    asked.tell(outcome)
+        finally:
+            self._holding = None
 
     async def withdraw(self, request: GenerationRequest, standings: Sequence[Standing]) -> None:
         """Give back what was held for a request that will have no receipt; nothing was, without a limit."""
@@ -62,16 +79,40 @@ class Admission:
             return
         await asyncio.shield(asyncio.to_thread(self._quotas.release, request.request_id))
 
-    def _hold(self, request: GenerationRequest, payer: Payer, node: Node) -> list[Standing]:
-        subjects, at = payer.subjects(node.model_id), self._clock.now_at()
-        if not self._quotas.any_limited(subjects, at=at):
-            return []
-        need = worst_case(node, request, self._accountant)
-        return self._quotas.hold(request.request_id, subjects, need, node_id=self._accountant.node_id, at=at)
+    def _hold(self, together: Sequence[_Asked]) -> Sequence[list[Standing] | Exception]:
+        try:
+            return self._quotas.hold_all([self._need(asked) for asked in together])
+        except Exception as error:  # noqa: BLE001  # each is told, where it waits
+            return [error for _ in together]
+
+    def _need(self, asked: _Asked) -> Hold:
+        return Hold(
+            request_id=asked.request.request_id,
+            subjects=asked.payer.subjects(asked.node.model_id),
+            need=worst_case(asked.node, asked.request, self._accountant),
+            node_id=self._accountant.node_id,
+            at=self._clock.now_at(),
+        )
 
     def _give_back(self, request_id: str, done: asyncio.Future[list[Standing]]) -> None:
         if not done.cancelled() and done.exception() is None and done.result():
             done.get_loop().run_in_executor(None, self._quotas.release, request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that waits for room."""
+
+    request: GenerationRequest
+    payer: Payer
+    node: Node
+    outcome: asyncio.Future[list[Standing]]
+
+    def tell(self, outcome: list[Standing] | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self.outcome.set_exception(outcome)
+        else:
+            self.outcome.set_result(outcome)
 
 
 def worst_case(node: Node, request: GenerationRequest, accountant: Accountant) -> dict[Unit, int | None]:

@@ -56,11 +56,20 @@ class Electricity:
         self._tariff = tariff
         self._market_g_per_kwh = market_g_per_kwh
         self._market_source = market_source
+        self._latest: tuple[int, GridSignal] | None = None
         self.now()
 
     def now(self) -> GridSignal:
-        """The best figures that are at hand: live, else by month and hour where asked for, else yearly."""
+        """The best figures that are at hand: live, else by month and hour where asked for, else yearly.
+
+        Answers of the same second share them.
+        """
         at = self._clock.now_at()
+        if self._latest is None or self._latest[0] != int(at):
+            self._latest = int(at), self._signal(at)
+        return self._latest[1]
+
+    def _signal(self, at: float) -> GridSignal:
         signal = self._price(at)
         signal = self._emissions(signal, at)
         if self._market_g_per_kwh is None:

@@ -22,7 +22,7 @@ from galerne.ledger.limits import (
     parts_of,
 )
 from galerne.ledger.prices import PriceBook, read_prices
-from galerne.ledger.quotas import Quotas
+from galerne.ledger.quotas import Hold, Quotas
 from galerne.ledger.receipt import Receipt
 from galerne.ledger.records import (
     AccountEntry,
@@ -52,6 +52,7 @@ __all__ = [
     "Events",
     "Factors",
     "GridFactors",
+    "Hold",
     "Impact",
     "Keys",
     "Ledger",

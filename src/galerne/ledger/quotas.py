@@ -1,6 +1,6 @@
 """Limits in the database: held before an answer begins, charged with its receipt, never overspent.
 
-Whoever comes while a transaction holds for others shares the next one.
+Requests that come together are held for in one transaction.
 
 All counters that a transaction touches are locked first, always in the same order, and then judged; so two
 programs that race for one budget take turns, on SQLite as on PostgreSQL.
@@ -12,10 +12,9 @@ delivered, and is not charged. The energy it used is in the meter's accounts, as
 from __future__ import annotations
 
 import functools
-import threading
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, or_, select, tuple_, update
@@ -47,8 +46,6 @@ class Quotas:
         self._engine = engine
         self._limited: frozenset[str] = frozenset()
         self._limited_at: float | None = None
-        self._waiting: deque[_Hold] = deque()
-        self._turn = threading.Lock()
 
     def set_limit(self, limit: Limit) -> None:
         """Set a limit, or change its amount; what was used of it meanwhile stays."""
@@ -86,23 +83,8 @@ class Quotas:
             self._limited_at = at
         return not self._limited.isdisjoint(subjects)
 
-    def hold(
-        self,
-        request_id: str,
-        subjects: Iterable[str],
-        need: Mapping[Unit, int | None],
-        *,
-        node_id: str,
-        at: float,
-    ) -> list[Standing]:
-        """Hold a request's worst case of every limit of these subjects, or of none.
-
-        Args:
-            request_id: by which its answer will be charged.
-            subjects: whose limits it counts against.
-            need: the worst case by unit; None where it cannot be known, as without a price.
-            node_id: who serves it.
-            at: now.
+    def hold(self, asked: Hold) -> list[Standing]:
+        """Hold a request's worst case of every limit of its subjects, or of none.
 
         Returns:
             The limits as they stand with this request; none where nobody has one.
@@ -111,33 +93,32 @@ class Quotas:
             QuotaExhausted: a limit does not leave as much; nothing was held.
             StoreUnreachable: the database does not answer.
         """
-        subjects = list(subjects)
-        if not self.any_limited(subjects, at=at):
+        (outcome,) = self.hold_all([asked])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def hold_all(self, asked: Sequence[Hold]) -> list[list[Standing] | Exception]:
+        """Decide on these in their order, in one transaction: what ``hold`` returns or raises for each."""
+        limited = [self.any_limited(one.subjects, at=one.at) for one in asked]
+        outcomes = iter(self._hold_limited(list(compress(asked, limited))))
+        return [next(outcomes) if is_limited else [] for is_limited in limited]
+
+    def _hold_limited(self, asked: Sequence[Hold]) -> list[list[Standing] | Exception]:
+        if not asked:
             return []
-        asked = _Hold(request_id=request_id, subjects=subjects, need=need, node_id=node_id, at=at)
-        self._waiting.append(asked)
-        with self._turn:
-            if asked.outcome is None:  # nobody has decided on it meanwhile
-                self._hold_waiting([self._waiting.popleft() for _ in range(len(self._waiting))])
-        if isinstance(asked.outcome, BaseException):
-            raise asked.outcome
-        return asked.outcome or []
-
-    def _hold_waiting(self, together: Sequence[_Hold]) -> None:
-        """Decide on these, in the order in which they came, in one transaction."""
         try:
-            self._hold_together(together)
+            return self._hold_together(asked)
         except IntegrityError as error:
-            if len(together) == 1:
-                together[0].outcome = error
-                return
-            for asked in together:  # one is at fault: the others are not refused for it
-                self._hold_waiting([asked])
+            if len(asked) == 1:
+                return [error]
+            # One is at fault: the others are not refused for it.
+            return [outcome for one in asked for outcome in self._hold_limited([one])]
         except Exception as error:  # noqa: BLE001  # each is told, where it waits
-            for asked in together:
-                asked.outcome = error
+            return [error for _ in asked]
 
-    def _hold_together(self, together: Sequence[_Hold]) -> None:
+    def _hold_together(self, together: Sequence[Hold]) -> list[list[Standing] | Exception]:
+        outcomes: list[list[Standing] | Exception] = []
         with writing(self._engine, survives_power_loss=False) as connection:
             everybody = {subject for asked in together for subject in asked.subjects}
             limits = _limits(connection, everybody)
@@ -149,16 +130,15 @@ class Quotas:
             held: list[dict[str, Any]] = []
             for asked in together:
                 mine = {limit: keys[limit, asked.at] for limit in limits if limit.subject in asked.subjects}
-                asked.decided = _decide(asked, mine, counters)
-                if isinstance(asked.decided, list):
+                outcomes.append(_decide(asked, mine, counters))
+                if isinstance(outcomes[-1], list):
                     held += asked.rows(mine)
                     for limit, key in mine.items():
                         changes[key] = (0, changes.get(key, (0, 0))[1] + asked.amount(limit))
             _change_counters(connection, changes)
             if held:
                 connection.execute(insert(HOLDS), held)
-        for asked in together:
-            asked.outcome = asked.decided
+        return outcomes
 
     def release(self, request_id: str) -> None:
         """Give back what a request holds that will not be answered."""
@@ -180,12 +160,16 @@ class Quotas:
         return self._limited_at is not None and 0.0 <= at - self._limited_at < FRESH_S
 
 
-@dataclass(slots=True)
-class _Hold:
-    """One request that waits for its worst case to be held.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """What a request may come to, held until its receipt is written.
 
     Attributes:
-        decided: the standings with it, or why not; ``outcome`` is the same once it is in the database.
+        request_id: by which its answer will be charged.
+        subjects: whose limits it counts against.
+        need: the worst case by unit; None where it cannot be known, as without a price.
+        node_id: who serves it.
+        at: when it came.
     """
 
     request_id: str
@@ -193,8 +177,6 @@ class _Hold:
     need: Mapping[Unit, int | None]
     node_id: str
     at: float
-    decided: list[Standing] | BaseException | None = None
-    outcome: list[Standing] | BaseException | None = None
 
     def amount(self, limit: Limit) -> int:
         """What it may come to against this limit."""
@@ -216,8 +198,8 @@ class _Hold:
 
 
 def _decide(
-    asked: _Hold, keys: Mapping[Limit, CounterKey], counters: dict[CounterKey, tuple[int, int]]
-) -> list[Standing] | BaseException:
+    asked: Hold, keys: Mapping[Limit, CounterKey], counters: dict[CounterKey, tuple[int, int]]
+) -> list[Standing] | Exception:
     """The standings with this request, which is then counted; or why it cannot be let in."""
     try:
         known = {limit.unit: asked.amount(limit) for limit in keys}
