@@ -117,7 +117,7 @@ def _ledger_rows(ledger: dict[str, Any]) -> Iterable[Row]:
             yield store, "not measured: no database named", "", None
             continue
         figures = ledger[store]
-        for name in ("month_by_model_s", "month_by_day_s", "month_of_one_owner_s"):
+        for name in (name for name in figures if name.startswith("month_")):
             words = name.removesuffix("_s").replace("_", " ")
             target = f"<= {limit_s:g} s at 10 million"
             yield f"{store}: {words}", f"{figures[name]:.2f} s", target, figures[name] <= limit_s

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from galerne.images import Image
+
+CHARACTERS_PER_TILE = 4
+"""How many characters of text make about as many tokens as a tile of an image does."""
+
 
 class Role(StrEnum):
     """Who speaks."""
@@ -52,6 +57,7 @@ class Message:
         tool_calls: what an assistant asked to be called in this turn.
         tool_call_id: in a tool's turn, the call it answers.
         thinking: what an assistant thought before this turn's content.
+        images: those that a user shows, in the order of their places in the content.
     """
 
     role: Role
@@ -59,6 +65,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     thinking: str = ""
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,8 +164,12 @@ class GenerationRequest:
     n_top_logprobs: int | None = None
 
     def n_characters(self) -> int:
-        """Size of the question; the only thing about its text that may be logged."""
+        """Size of the question; the only thing about its text that may be logged.
+
+        An image counts as the text that would make about as many tokens.
+        """
         asked = sum(len(message.content) for message in self.messages) + sum(map(len, self.embeds))
+        asked += CHARACTERS_PER_TILE * sum(image.n_tiles for m in self.messages for image in m.images)
         return asked + (len(self.text.text) + len(self.text.suffix or "") if self.text else 0)
 
 

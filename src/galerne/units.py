@@ -82,7 +82,7 @@ def from_microjoules(energy_uj: int) -> float:
     return energy_uj / MICROJOULES_PER_J
 
 
-_PREFIXES = (
+PREFIXES = (
     (1e12, "T"),
     (1e9, "G"),
     (1e6, "M"),
@@ -92,6 +92,7 @@ _PREFIXES = (
     (1e-6, "µ"),
     (1e-9, "n"),
 )
+"""SI prefixes by their factor, the largest first."""
 
 
 def with_prefix(value: float, unit: str, *, digits: int = 3) -> str:
@@ -104,7 +105,7 @@ def with_prefix(value: float, unit: str, *, digits: int = 3) -> str:
     """
     if value == 0:
         return f"0 {unit}"
-    scale, prefix = next(((s, p) for s, p in _PREFIXES if abs(value) >= s * 0.9995), _PREFIXES[-1])
+    scale, prefix = next(((s, p) for s, p in PREFIXES if abs(value) >= s * 0.9995), PREFIXES[-1])
     scaled = float(f"{value / scale:.{digits}g}")
     text = f"{scaled:,.0f}" if abs(scaled) >= 10 ** (digits - 1) else f"{scaled:.{digits}g}"
     return f"{text} {prefix}{unit}"

@@ -125,6 +125,8 @@ def test_unknown_fields_pass_and_harmless_values_of_known_ones_too():
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": 3}]}]},
          "messages[0].content[0].text"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]},
+         "messages[0].content[0].image_url"),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": "x"}]}]},
          "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]},
          "messages[1]"),

@@ -43,6 +43,15 @@ def test_a_broken_ledger_is_a_failure_that_names_the_event(here, filled):
     assert make_answer(1).answer_id in broken.errors
 
 
+def test_sums_that_are_wrong_are_made_anew(here, filled):
+    change(filled / "ledger.db", "UPDATE ledger_days SET active_uj = 6")
+    broken = here("ledger", "verify")
+    assert broken.exit_code == 1
+    assert "galerne ledger rebuild" in broken.errors
+    assert here("ledger", "rebuild").exit_code == 0
+    assert here("ledger", "verify").exit_code == 0
+
+
 def test_the_export_is_lines_for_programs_or_for_a_spreadsheet(here, filled, tmp_path):
     lines = [json.loads(line) for line in here("ledger", "export").output.splitlines()]
     kinds = [line["kind"] for line in lines]

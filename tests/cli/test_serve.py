@@ -1,5 +1,6 @@
 """The daemon: one per data folder, found by other commands, ended without a trace."""
 
+import re
 import signal
 import time
 
@@ -7,6 +8,7 @@ import httpx
 import psutil
 import pytest
 
+from galerne.cli.daemon import _address_of, _listen, _own_address
 from tests.cli.terminal import galerne, owner_of, serving, starting
 
 QUESTION = {"messages": [{"role": "user", "content": "What is a receipt?"}]}
@@ -137,3 +139,18 @@ def test_a_simulated_machine_answers_and_never_calls_it_measured(home):
         spoken = galerne("run", home=home, typed="What is this?")
         assert spoken.exit_code == 0
         assert "simulated" in spoken.output
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "own"),
+    [
+        ("0.0.0.0", r"http://(?!0\.0\.0\.0)[\d.]+:\d+", r"http://127\.0\.0\.1:\d+"),
+        ("127.0.0.1", r"http://127\.0\.0\.1:\d+", r"http://127\.0\.0\.1:\d+"),
+        ("localhost", r"http://localhost:\d+", r"http://127\.0\.0\.1:\d+"),
+        ("[::1]", r"http://\[::1\]:\d+", r"http://\[::1\]:\d+"),
+    ],
+)
+def test_the_address_told_can_be_opened_whatever_is_listened_to(host, shown, own):
+    with _listen(host, 0) as listener:
+        assert re.fullmatch(shown, _address_of(listener, host))
+        assert re.fullmatch(own, _own_address(listener))

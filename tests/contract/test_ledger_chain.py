@@ -103,6 +103,26 @@ def test_what_was_tampered_with_is_named(ledger, statement, position, event_id, 
     assert broken.value.event_id.startswith(event_id)
 
 
+@pytest.mark.parametrize(
+    ("statement", "number"),
+    [("SET accelerator_uj = 1 WHERE number = 2", 1), ("SET accelerator_uj = NULL WHERE number = 1", 0),
+     ("SET accelerator_uj = 701 WHERE number = 3", 2)],
+)  # fmt: skip
+def test_events_of_both_versions_verify_and_none_can_pass_for_the_other(ledger, statement, number):
+    answers = [make_answer(number) for number in range(4)]
+    shares = [
+        dataclasses.replace(make_settlement(answer), accelerator_uj=None if index % 2 else 700)
+        for index, answer in enumerate(answers)
+    ]
+    ledger.append(Events(answers=answers, settlements=shares))
+    ledger.verify()
+    assert [ledger.receipt(answer.answer_id).settlement for answer in answers] == shares
+    change(ledger, f"UPDATE ledger_settlements {statement}")
+    with pytest.raises(LedgerBroken, match="changed") as broken:
+        ledger.verify()
+    assert broken.value.event_id == f"{answers[number].answer_id}#1"
+
+
 def test_a_removed_end_is_seen(ledger):
     fill(ledger)
     change(

@@ -34,6 +34,8 @@ def _typed(item: Any) -> tuple[int, bytes]:
             return _FLOAT32, struct.pack("<f", item)
         case str():
             return _STRING, string(item)
+        case list() if item and isinstance(item[0], float):
+            return _ARRAY, struct.pack(f"<IQ{len(item)}f", _FLOAT32, len(item), *item)
         case list():
             parts = [
                 _typed(each) if isinstance(each, str) else (_INT32, struct.pack("<i", each)) for each in item
@@ -129,6 +131,54 @@ def tiny_tensors(*, seed: int = 7, dim: int = 64, vocab: int = 259) -> dict[str,
 def tiny_gguf(**changes: Any) -> bytes:
     """A small model that the engine really runs."""
     return gguf(tiny_metadata(**changes), tiny_tensors())
+
+
+def tiny_projector(*, kind: str = "pixtral", dim: int = 64, **changes: Any) -> bytes:
+    """Eyes for a model of that width: one layer of random weights that the engine really runs.
+
+    A token stands for 16 x 16 pixels: patches of 8, four of them merged.
+    """
+    rng = np.random.default_rng(3)
+    wide = 32
+    metadata: dict[str, Any] = {
+        "general.architecture": "clip",
+        "general.type": "mmproj",
+        "general.file_type": 0,
+        "clip.has_vision_encoder": True,
+        "clip.projector_type": kind,
+        "clip.use_silu": True,
+        "clip.vision.projection_dim": dim,
+        "clip.vision.image_size": 64,
+        "clip.vision.patch_size": 8,
+        "clip.vision.embedding_length": wide,
+        "clip.vision.feed_forward_length": 64,
+        "clip.vision.block_count": 1,
+        "clip.vision.attention.head_count": 2,
+        "clip.vision.attention.layer_norm_epsilon": 1e-5,
+        "clip.vision.image_mean": [0.5, 0.5, 0.5],
+        "clip.vision.image_std": [0.25, 0.25, 0.25],
+        "clip.vision.spatial_merge_size": 2,
+        **changes,
+    }
+    shapes: dict[str, Sequence[int]] = {
+        "v.patch_embd.weight": (wide, 3, 8, 8),
+        "v.pre_ln.weight": (wide,),
+        "v.blk.0.ln1.weight": (wide,),
+        "v.blk.0.ln2.weight": (wide,),
+        **{f"v.blk.0.attn_{part}.weight": (wide, wide) for part in ("q", "k", "v", "out")},
+        "v.blk.0.ffn_gate.weight": (64, wide),
+        "v.blk.0.ffn_up.weight": (64, wide),
+        "v.blk.0.ffn_down.weight": (wide, 64),
+        "mm.input_norm.weight": (wide,),
+        "mm.patch_merger.weight": (wide, 4 * wide),
+        "mm.1.weight": (dim, wide),
+        "mm.1.bias": (dim,),
+        "mm.2.weight": (dim, dim),
+        "mm.2.bias": (dim,),
+        "v.token_embd.img_break": (dim,),
+    }
+    weights = {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()}
+    return gguf(metadata, weights)
 
 
 def reciting_gguf(text: str, *, after: str) -> bytes:

@@ -9,7 +9,7 @@ from galerne.errors import UnknownModel
 from galerne.models import library
 from galerne.models.naming import quantisation
 from galerne.models.stores import default_stores, stored_files
-from tests.models.gguf_bytes import gguf, tiny_metadata, tiny_tensors
+from tests.models.gguf_bytes import gguf, tiny_metadata, tiny_projector, tiny_tensors
 
 MINISTRAL = {"llama.embedding_length": 3072, "llama.block_count": 26}
 NAME = "Ministral-3-3B-Instruct-2512"
@@ -144,7 +144,7 @@ def test_files_of_lm_studio_and_of_the_hubs_cache_are_found(tmp_path):
     for folder in (lm_studio / "mistralai/Ministral", cache / "models--a--B/snapshots/0123"):
         folder.mkdir(parents=True)
     (lm_studio / f"mistralai/Ministral/{NAME}-Q4_K_M.gguf").write_bytes(ministral())
-    (lm_studio / "mistralai/Ministral/mmproj-x.gguf").write_bytes(b"eyes")
+    (lm_studio / "mistralai/Ministral/mmproj-x.gguf").write_bytes(tiny_projector())
     (cache / f"models--a--B/snapshots/0123/{NAME}-Q8_0.gguf").write_bytes(ministral() + bytes(64))
     found = library(None, stores=[lm_studio, cache])
     assert {file.store for file in own(found)} == {"lm-studio", "hugging-face"}

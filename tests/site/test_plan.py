@@ -73,6 +73,7 @@ def test_every_figure_has_a_range_and_sources_that_exist():
         assert set(item.sources) <= set(sources)
         assert item.method in {"given", "measured", "derived", "modelled"}
     absent = {"n_spare_systems", "erf_ratio", "reused_j"}  # no load, no heat contract in this scenario
+    absent |= {"connection_wait_years", "horizon_served_ratio"}  # nor a connection in steps
     absent |= {"use_market_co2_g", "output_market_co2_g"}  # and no contract for electricity
     assert set(plan_of().figures) == set(FIGURES) - absent
 

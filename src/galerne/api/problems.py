@@ -18,6 +18,7 @@ from galerne.errors import (
     EngineRefused,
     ForbiddenField,
     GalerneError,
+    ImageRefused,
     InvalidMessageOrder,
     InvalidRequest,
     ModelLoading,
@@ -107,9 +108,11 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "key_name_taken": _asked(409),
         "ledger_broken": _ours(500),
         "ledger_not_empty": _ours(500),
+        "ledger_sums_broken": _ours(500),
         "model_loading": _ours(503, retry=True),
         "no_node": _ours(503, retry=True),
         "invalid_request": _asked(400, mistral_status=422),
+        "image_refused": _asked(400, mistral_status=422),
         "invalid_message_order": _asked(
             400, mistral_type="invalid_request_message_order", mistral_code="3230"
         ),
@@ -246,7 +249,7 @@ def internal_body(request_id: str, dialect: Dialect, language: Language) -> dict
 
 def _param(error: GalerneError) -> str | None:
     """The field of the request that a failure is about, where it is about one."""
-    if isinstance(error, InvalidRequest | InvalidMessageOrder | ForbiddenField):
+    if isinstance(error, InvalidRequest | ImageRefused | InvalidMessageOrder | ForbiddenField):
         return error.path
     return {"unknown_model": "model", "context_too_long": "messages"}.get(error.code)
 

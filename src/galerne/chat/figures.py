@@ -10,23 +10,14 @@ import math
 from dataclasses import dataclass
 
 from galerne.language import Language
+from galerne.units import PREFIXES
 
 NARROW_SPACE = "\u202f"
 
-_PREFIXES = (
-    (1e12, "T"),
-    (1e9, "G"),
-    (1e6, "M"),
-    (1e3, "k"),
-    (1.0, ""),
-    (1e-3, "m"),
-    (1e-6, "µ"),
-    (1e-9, "n"),
-)
 _FAMILIES = {
     "€": ((1e-3, 1.0, ""), (1e-6, 1e-6, "µ"), (0.0, 1e-9, "n")),  # "m€" reads as a thousand euros in French
-    "g": ((1e6, 1e6, "t"), (1e3, 1e3, "k"), *((s, s, p) for s, p in _PREFIXES if s <= 1)),
-    "L": ((1e3, 1e3, "m³"), *((s, s, p) for s, p in _PREFIXES if s <= 1)),
+    "g": ((1e6, 1e6, "t"), (1e3, 1e3, "k"), *((s, s, p) for s, p in PREFIXES if s <= 1)),
+    "L": ((1e3, 1e3, "m³"), *((s, s, p) for s, p in PREFIXES if s <= 1)),
 }
 _REPLACES_UNIT = {"t", "m³"}
 _FRENCH_UNITS = {"B": "o", "B/s": "o/s"}
@@ -72,7 +63,7 @@ def quantity(value: float, unit: str, *, language: Language, digits: int = 3) ->
         language: of the reader.
         digits: significant digits.
     """
-    family = _FAMILIES.get(unit) or tuple((scale, scale, prefix) for scale, prefix in _PREFIXES)
+    family = _FAMILIES.get(unit) or tuple((scale, scale, prefix) for scale, prefix in PREFIXES)
     if language is Language.FRENCH:
         unit = _FRENCH_UNITS.get(unit, unit)
     if value == 0:

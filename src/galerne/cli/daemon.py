@@ -28,6 +28,11 @@ SHUTDOWN_S = 5
 """How long answers in flight may take to end when the daemon is told to stop."""
 STARTING_S = 20.0
 """How long a command waits for a daemon that is loading its model."""
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to call those by from here
+_OUTWARD = {  # addresses for documentation (RFC 5737, RFC 3849): reached over the way out, and by nobody
+    socket.AddressFamily.AF_INET: ("192.0.2.1", "127.0.0.1"),
+    socket.AddressFamily.AF_INET6: ("2001:db8::1", "::1"),
+}
 
 
 def run_daemon(settings: Settings, *, announce: Callable[[str], None], simulate: str | None = None) -> None:
@@ -166,7 +171,7 @@ async def _open_and_serve(
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started and not serving.done():
                 await asyncio.sleep(0.005)
-            lock.announce(address, key=own_key)
+            lock.announce(_own_address(listener), key=own_key)
             ready(address)
             told = asyncio.create_task(stopping.wait())
             await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -196,15 +201,30 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _address_of(listener: socket.socket, host: str) -> str:
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listener.getsockname()[1]}"
+    """Where a person opens the page; of a daemon that listens everywhere, where others reach this machine."""
+    bound, port = listener.getsockname()[:2]
+    return _url(_outward_host(listener.family) if bound in _EVERYWHERE else host, port)
 
 
 def _own_address(listener: socket.socket) -> str:
     """How we reach ourselves, whatever the address others use."""
     host, port = listener.getsockname()[:2]
-    own_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{own_host}:{port}"
+    return _url(_EVERYWHERE.get(host, host), port)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host.strip('[]')}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _outward_host(family: socket.AddressFamily) -> str:
+    """This machine's address towards the rest; loopback where it has none. Nothing is sent to find it."""
+    somewhere, own = _OUTWARD[family]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((somewhere, 9))
+        except OSError:
+            return own
+        return str(probe.getsockname()[0])
 
 
 class _HostedDaemon:

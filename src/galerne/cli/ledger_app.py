@@ -9,13 +9,21 @@ import typer
 
 from galerne.cli.options import Json
 
-ledger_app = typer.Typer(help="The ledger of every answer: verify, export, back up, restore.")
+ledger_app = typer.Typer(help="The ledger of every answer: verify, rebuild, export, back up, restore.")
 
 
 @ledger_app.command("verify")
 def verify(json_output: Json = False) -> None:
     """Check that no event was changed, removed, added or moved since it was written."""
     from galerne.cli.commands.ledger import verify as go
+
+    go(as_json=json_output)
+
+
+@ledger_app.command("rebuild")
+def rebuild(json_output: Json = False) -> None:
+    """Make the daily sums, from which reports are read, anew from the events; then verify."""
+    from galerne.cli.commands.ledger import rebuild as go
 
     go(as_json=json_output)
 

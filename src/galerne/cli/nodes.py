@@ -111,7 +111,7 @@ class LocalShelf:
         self._default_id = find_installed(installed(), default_id).model_id
         self._context_tokens = context_tokens
         self._clock = clock
-        self._nodes: dict[tuple[str, str, int, float], Node] = {}
+        self._nodes: dict[tuple[str, str, str, int, float], Node] = {}
 
     def stock(self) -> Stock:
         """The nodes with their power: watts of a busy core times the engines' CPU-seconds."""
@@ -135,7 +135,8 @@ class LocalShelf:
 
     def _node(self, file: ModelFile) -> Node:
         made_at = file.path.stat().st_mtime if file.path.exists() else 0.0
-        key = (file.model_id, str(file.path), file.size_bytes, made_at)
+        eyes = str(file.projector.path) if file.projector else ""
+        key = (file.model_id, str(file.path), eyes, file.size_bytes, made_at)
         if key not in self._nodes:
             self._nodes[key] = self._make(file, made_at=made_at)
         return self._nodes[key]
@@ -158,11 +159,13 @@ class LocalShelf:
                 n_slots=N_SLOTS,
                 n_threads=n_threads,
                 prompt_cache_bytes=prompt_cache_bytes(widest),
-                abilities=Abilities(chat=file.has_chat_template),
+                abilities=Abilities(chat=file.has_chat_template, vision=file.projector is not None),
+                projector_path=file.projector.path if file.projector else None,
             ),
             clock=self._clock,
         )
         is_default = file.model_id == self._default_id
+        eyes_bytes = file.projector.size_bytes if file.projector else 0
         node = Node(
             node_id=f"{LOCAL_NODE}/{file.model_id}",
             model_id=file.model_id,
@@ -173,20 +176,22 @@ class LocalShelf:
             aliases=(*(("default",) if is_default else ()), *file.aliases),
             created_at=made_at,
             default_temperature=BUILTIN_TEMPERATURE if file.is_builtin else None,
-            needed_bytes=self._needed_bytes(widest),
+            needed_bytes=self._needed_bytes(widest) + eyes_bytes,
             loads_on_demand=True,
             may_leave_idle=not is_default,
         )
-        node.adapt = lambda most_bytes: self._adapt(node, engine, widest, most_bytes)
+        node.adapt = lambda most_bytes: self._adapt(node, engine, widest, most_bytes, eyes_bytes=eyes_bytes)
         return node
 
-    def _adapt(self, node: Node, engine: LlamaEngine, widest: ServingPlan, most_bytes: int) -> bool:
+    def _adapt(
+        self, node: Node, engine: LlamaEngine, widest: ServingPlan, most_bytes: int, *, eyes_bytes: int
+    ) -> bool:
         """Take the first of the ladder that fits: fewer answers at once, then a shorter context."""
         for n_slots, most_tokens in LADDER:
             plan = replace(
                 widest, max_sequences=n_slots, context_tokens=min(most_tokens, widest.context_tokens)
             )
-            needed_bytes = self._needed_bytes(plan)
+            needed_bytes = self._needed_bytes(plan) + eyes_bytes
             if needed_bytes <= most_bytes:
                 break
         if needed_bytes == node.needed_bytes:

@@ -1,6 +1,7 @@
 """Engines: run one model each and stream answers as events."""
 
-from galerne.engines.llama import LlamaEngine, LlamaSettings, default_threads
+from galerne.engines.llama import LlamaEngine
+from galerne.engines.llama_settings import LlamaSettings, Tuning, default_threads
 from galerne.engines.protocol import (
     Abilities,
     Engine,
@@ -25,6 +26,7 @@ __all__ = [
     "RemoteEngine",
     "RemoteSettings",
     "SimulatedEngine",
+    "Tuning",
     "VllmEngine",
     "VllmSettings",
     "default_threads",

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import logging
 import secrets
 import ssl
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from galerne.clock import Clock, SystemClock
 from galerne.engines.child import Child
 from galerne.engines.http_line import Line, line_to
+from galerne.engines.llama_settings import SMALL_BYTES, LlamaSettings, Tuning, default_threads
 from galerne.engines.openai_body import LLAMA_CPP, Manners
 from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
 from galerne.engines.openai_stream import stream_answer
@@ -29,65 +29,22 @@ from galerne.engines.protocol import (
     EngineState,
     EngineStatus,
     check_abilities,
+    check_sight,
 )
 from galerne.engines.slots import Slots
 from galerne.errors import EngineCrashed, EngineError, EngineMissing, InvalidModelFile, ModelFileMissing
 from galerne.generation import Embedded, GenerationEvent, GenerationRequest, Message, TextToken, Toolbox
 from galerne.models import read_gguf_header
 
+logger = logging.getLogger(__name__)
+
 NAME = EngineKind.LLAMA_CPP.value
 _CHILD = Path(__file__).with_name("llama_child.py")
-_SMALL_BYTES = 64 << 20
-"""A model below this size runs in one thread and needs no warm-up; until the tuner measures it."""
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 30.0
 _MOST_MISSED = 3
 _STEADY_S = 60.0
 """An engine that has run this long is no longer held to have failed to start."""
-
-
-def default_threads(model_bytes: int) -> int:
-    """One thread per physical core that this process may use; a single one for a small model.
-
-    More threads than cores make llama.cpp slower. The steps of a small model are so short that threads
-    mostly spin while they wait for each other; on a busy machine that costs several times the work itself.
-    """
-    if model_bytes < _SMALL_BYTES:
-        return 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LlamaSettings:
-    """How the engine runs a model.
-
-    Attributes:
-        model_id: the name clients use.
-        context_tokens: tokens that one conversation may hold. The memory of keys and values is
-            ``context_tokens`` times ``n_slots``, all taken at load.
-        n_slots: answers generated at once; further ones wait.
-        n_threads: threads of the computation; None for ``default_threads``.
-        batch_tokens: prompt tokens processed at a time; cancellation is seen between batches.
-        prompt_cache_bytes: host memory for the prompts of conversations that lost their slot.
-        patience_s: how long a request waits for a crashed engine to come back.
-        grace_s: how long the process may take to end when asked politely.
-        abilities: what the file says of the model, until the engine has loaded it and knows.
-        heartbeat_s: how often it must give a sign of life, and how long that may take; after three
-            missed ones it is replaced.
-    """
-
-    model_id: str
-    model_path: Path
-    context_tokens: int
-    n_slots: int = 4
-    n_threads: int | None = None
-    batch_tokens: int = 512
-    prompt_cache_bytes: int = 256 << 20
-    patience_s: float = 30.0
-    grace_s: float = 2.0
-    heartbeat_s: float = 5.0
-    abilities: Abilities = field(default_factory=Abilities)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,6 +117,17 @@ class LlamaEngine:
         self._settings = replace(self._settings, n_slots=n_slots, context_tokens=context_tokens)
         self._slots = Slots(n_slots)
 
+    def tune(self, tuning: Tuning) -> None:
+        """Run with these settings from the next start on.
+
+        Raises:
+            ValueError: it is running.
+        """
+        if self._supervisor is not None:
+            raise ValueError("an engine is tuned while it is stopped")
+        self._settings = replace(self._settings, **asdict(tuning))
+        self._slots = Slots(tuning.n_slots)
+
     def status(self) -> EngineStatus:
         """How it is now."""
         run = self._run
@@ -228,6 +196,7 @@ class LlamaEngine:
     async def count_tokens(self, messages: Sequence[Message], *, tools: Toolbox | None = None) -> int:
         """Tokens of the prompt that these messages make, by the model's own template and vocabulary."""
         async with self._asking() as run:
+            check_sight(messages, run.abilities, model_id=self._settings.model_id)
             return await count_tokens(run.client, messages, tools=tools, manners=run.manners, engine=NAME)
 
     async def tokenize(self, text: str) -> tuple[TextToken, ...]:
@@ -315,6 +284,17 @@ class LlamaEngine:
         return True
 
     async def _launch(self) -> None:
+        try:
+            await self._launch_once()
+        except InvalidModelFile as error:
+            if self._settings.projector_path is None:
+                raise
+            # Eyes that the engine cannot read do not make the model dumb.
+            logger.warning("%s runs without eyes: %s", self._settings.model_id, error.problem)
+            self._settings = replace(self._settings, projector_path=None)
+            await self._launch_once()
+
+    async def _launch_once(self) -> None:
         key = secrets.token_urlsafe(32)
         embeds = await asyncio.to_thread(_pools_tokens, self._settings.model_path)
         settings = self._child_settings(key, embeds=embeds)
@@ -347,14 +327,20 @@ class LlamaEngine:
     def _child_settings(self, key: str, *, embeds: bool) -> dict[str, Any]:
         settings = self._settings
         model_bytes = settings.model_path.stat().st_size
+        n_threads = settings.n_threads or default_threads(model_bytes)
         return {
             "model_path": str(settings.model_path),
+            "projector_path": str(settings.projector_path or ""),
             "context_tokens": settings.context_tokens,
             "n_slots": settings.n_slots,
-            "n_threads": settings.n_threads or default_threads(model_bytes),
-            "warm_up": model_bytes >= _SMALL_BYTES,
+            "n_threads": n_threads,
+            "n_batch_threads": settings.n_batch_threads or n_threads,
+            "warm_up": model_bytes >= SMALL_BYTES,
             # A text to embed is read in one batch.
             "batch_tokens": settings.context_tokens if embeds else settings.batch_tokens,
+            "flash_attention": settings.flash_attention,
+            "kv_type": settings.kv_type,
+            "looks_up": settings.looks_up and not embeds,
             "embeds": embeds,
             "prompt_cache_bytes": settings.prompt_cache_bytes,
             "api_key": key,

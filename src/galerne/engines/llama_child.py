@@ -13,6 +13,9 @@ import threading
 import time
 from typing import Any, BinaryIO
 
+LOOK_UP, GUESS = 6, 8
+"""Tokens that must have occurred before in this order, and how many of those that followed are guessed."""
+
 
 def main() -> None:
     """Serve until the parent goes."""
@@ -51,6 +54,10 @@ def _serve(settings: dict[str, Any]) -> tuple[dict[str, Any], object | None]:
 def _params(xllamacpp: Any, settings: dict[str, Any]) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = settings["model_path"]
+    if settings.get("projector_path"):
+        params.mmproj.path = settings["projector_path"]
+        # What is no image would be handed to a program that reads videos: there is none.
+        params.video_ffmpeg_bin_dir = os.devnull
     # Each slot has the whole context. One pool shared by all would be smaller, but when it runs full
     # llama.cpp ends every answer in flight, not only the one that needed more.
     params.n_parallel = settings["n_slots"]
@@ -58,10 +65,20 @@ def _params(xllamacpp: Any, settings: dict[str, Any]) -> Any:
     params.kv_unified = False
     # Cancellation during the prompt is seen between batches.
     params.n_batch = params.n_ubatch = settings["batch_tokens"]
-    for threads in (params.cpuparams, params.cpuparams_batch):
-        threads.n_threads = settings["n_threads"]
-        # Threads without work sleep: polling for it is no faster, and burns watts between steps.
-        threads.poll = 0
+    params.cpuparams.n_threads = settings["n_threads"]
+    params.cpuparams_batch.n_threads = settings.get("n_batch_threads", settings["n_threads"])
+    # Threads without work sleep: polling for it is no faster, and burns watts between steps.
+    params.cpuparams.poll = params.cpuparams_batch.poll = 0
+    if (wished := settings.get("flash_attention")) is not None:
+        kinds, word = xllamacpp.llama_flash_attn_type, "ENABLED" if wished else "DISABLED"
+        params.flash_attn_type = getattr(kinds, f"LLAMA_FLASH_ATTN_TYPE_{word}")
+    kv_type = settings.get("kv_type", "f16").upper()
+    params.cache_type_k = params.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{kv_type}")
+    if settings.get("looks_up"):
+        # Guesses come from the text itself. What the model would not have drawn itself is thrown away, so
+        # that answers follow the same distribution.
+        params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = LOOK_UP, GUESS
     params.warmup = settings["warm_up"]
     params.cache_prompt = True
     params.cache_ram_mib = settings["prompt_cache_bytes"] >> 20

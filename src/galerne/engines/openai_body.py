@@ -104,10 +104,10 @@ def messages_body(messages: Sequence[Message], *, knows_tools: bool = True) -> l
 
 
 def _message(message: Message, *, knows_tools: bool) -> dict[str, Any]:
-    body: dict[str, Any] = {"role": message.role.value, "content": message.content}
+    body: dict[str, Any] = {"role": message.role.value, "content": _content(message)}
     if message.thinking:
         body["reasoning_content"] = message.thinking
-    if not knows_tools:
+    if not knows_tools and not message.images:
         calls = [f"{call.name} {call.arguments}" for call in message.tool_calls]
         role = Role.USER if message.role is Role.TOOL else message.role
         content = "\n".join([*filter(None, [message.content]), *calls])
@@ -124,6 +124,20 @@ def _message(message: Message, *, knows_tools: bool) -> dict[str, Any]:
             for call in message.tool_calls
         ]
     return body
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """The text, or text and images by turns. An image goes as its bytes: no engine fetches an address."""
+    if not message.images:
+        return message.content
+    parts: list[dict[str, Any]] = []
+    place = 0
+    for image in message.images:
+        parts.append({"type": "text", "text": message.content[place : image.at]})
+        parts.append({"type": "image_url", "image_url": {"url": image.data_url()}})
+        place = image.at
+    parts.append({"type": "text", "text": message.content[place:]})
+    return [part for part in parts if part.get("text") != ""]
 
 
 def _sampling(request: GenerationRequest, manners: Manners) -> dict[str, Any]:

@@ -34,6 +34,7 @@ async def abilities_of(client: httpx.AsyncClient, *, embedding: bool) -> Abiliti
         thinking=any(mark in template for mark in _THOUGHT_MARKS),
         infill=infill.status_code != httpx.codes.NOT_IMPLEMENTED,
         embedding=embedding,
+        vision=bool((told.get("modalities") or {}).get("vision")),
     )
 
 

@@ -17,7 +17,7 @@ from galerne.clock import Clock
 from galerne.engines.forced_calls import read_calls
 from galerne.engines.http_line import Line
 from galerne.engines.openai_body import Manners, is_forced, request_of
-from galerne.errors import ContextTooLong, EngineCrashed, EngineError, EngineRefused
+from galerne.errors import ContextTooLong, EngineCrashed, EngineRefused, GalerneError, ImageRefused
 from galerne.generation import (
     Finished,
     FinishReason,
@@ -33,6 +33,8 @@ from galerne.generation import (
 PACE_S = 0.002
 """How long the tokens of a fast model are let gather; nobody reads faster than that."""
 _MAX_PROBLEM_CHARACTERS = 300
+_NOT_DECODED = "Failed to load image or audio file"
+"""How llama.cpp refuses an image."""
 _REASONS = {
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
@@ -138,13 +140,17 @@ class EventLines:
         return [line[5:].strip() for line in lines if line.startswith(b"data:")]
 
 
-def refusal(body: bytes, *, status: int, engine: str) -> EngineError:
+def refusal(body: bytes, *, status: int, engine: str) -> GalerneError:
     """The error that an answer with a bad status stands for."""
     try:
         error = json.loads(body)["error"]
         problem = str(error["message"])
     except (ValueError, KeyError, TypeError):
         return EngineRefused(engine=engine, status=status, problem="an answer that is not an error object")
+    if problem == _NOT_DECODED:
+        return ImageRefused(
+            path="messages", problem="an image is damaged, or of a kind the engine cannot read"
+        )
     if error.get("type") == "exceed_context_size_error":
         return ContextTooLong(prompt_tokens=int(error["n_prompt_tokens"]), context_tokens=int(error["n_ctx"]))
     return EngineRefused(engine=engine, status=status, problem=problem[:_MAX_PROBLEM_CHARACTERS])

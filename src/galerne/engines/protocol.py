@@ -50,6 +50,7 @@ class Abilities:
         thinking: whether it can think before it answers.
         infill: whether it fills in the middle.
         embedding: whether it makes vectors of texts.
+        vision: whether it sees images: a file beside the model's gives it eyes.
     """
 
     chat: bool = True
@@ -57,6 +58,7 @@ class Abilities:
     thinking: bool = False
     infill: bool = False
     embedding: bool = False
+    vision: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,3 +177,14 @@ def check_abilities(request: GenerationRequest, abilities: Abilities) -> None:
         missing = "Function calling"
     if missing is not None:
         raise AbilityMissing(ability=missing, model=request.model_id)
+    check_sight(request.messages, abilities, model_id=request.model_id)
+
+
+def check_sight(messages: Sequence[Message], abilities: Abilities, *, model_id: str) -> None:
+    """Refuse images where the model has no eyes.
+
+    Raises:
+        AbilityMissing: there are some.
+    """
+    if not abilities.vision and any(message.images for message in messages):
+        raise AbilityMissing(ability="Image input", model=model_id)

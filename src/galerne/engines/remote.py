@@ -27,6 +27,7 @@ from galerne.engines.protocol import (
     EngineState,
     EngineStatus,
     check_abilities,
+    check_sight,
 )
 from galerne.engines.slots import Slots
 from galerne.errors import EngineCrashed, EngineRefused
@@ -170,6 +171,7 @@ class RemoteEngine:
     async def count_tokens(self, messages: Sequence[Message], *, tools: Toolbox | None = None) -> int:
         """Tokens of the prompt that these messages make, where the server tells."""
         async with self._asking() as (client, server):
+            check_sight(messages, server.abilities, model_id=self._settings.model_id)
             return await count_tokens(client, messages, tools=tools, manners=server.manners, engine=NAME)
 
     async def tokenize(self, text: str) -> tuple[TextToken, ...]:
@@ -238,6 +240,8 @@ class RemoteEngine:
         props = told.json() if told is not None and told.status_code == httpx.codes.OK else None
         abilities, manners = self._settings.abilities, Manners()
         context = card.get("max_model_len") or card.get("max_context_length")
+        if (card.get("capabilities") or {}).get("vision"):  # Mistral's cards say it, and ours
+            abilities = replace(abilities, vision=True)
         if props is not None:
             # A slot's context, not the model's: what one conversation may hold.
             context = props["default_generation_settings"].get("n_ctx")

@@ -36,12 +36,14 @@
     │   ├── UnknownKey                 no key with this id or name
     │   ├── KeyNameTaken               another key has this name
     │   ├── LedgerBroken               an event is not what was written; names the first one
+    │   ├── LedgerSumsBroken           a day's sums are not those of its events
     │   └── LedgerNotEmpty             a backup is restored into an empty ledger only
     ├── FleetError
     │   ├── ModelLoading               the model is being loaded; says how far it is
     │   └── NoNode                     no node can take this request; says why for each
     ├── ApiError
     │   ├── InvalidRequest             the request does not say what we can do
+    │   ├── ImageRefused               an image that is none, too large, or of a kind that is not read
     │   ├── InvalidMessageOrder        turns that leave nothing to answer, or calls without results
     │   ├── ForbiddenField             a field that Mistral's API does not know, where strictness is asked for
     │   ├── UnknownModel               no such model here; names the nearest
@@ -111,6 +113,7 @@ from galerne.errors.ledger import (
     LedgerBroken,
     LedgerError,
     LedgerNotEmpty,
+    LedgerSumsBroken,
     UnknownKey,
     UnknownReceipt,
 )
@@ -119,6 +122,7 @@ from galerne.errors.api import (
     ApiError,
     Forbidden,
     ForbiddenField,
+    ImageRefused,
     InvalidMessageOrder,
     InvalidRequest,
     OutOfScope,
@@ -181,6 +185,7 @@ __all__ = [
     "GridError",
     "HubRefused",
     "HubUnreachable",
+    "ImageRefused",
     "Infeasible",
     "InvalidFact",
     "InvalidMessageOrder",
@@ -194,6 +199,7 @@ __all__ = [
     "LedgerBroken",
     "LedgerError",
     "LedgerNotEmpty",
+    "LedgerSumsBroken",
     "MachineError",
     "MeterUnavailable",
     "ModelError",

@@ -20,6 +20,16 @@ class InvalidRequest(ApiError):
 
 
 @failure
+class ImageRefused(ApiError):
+    """An image that is none, too large, or of a kind that is not read."""
+
+    advice = "Send a PNG, JPEG, GIF or WebP image as a data: URL in base64, of 10 MB at most."
+    sentence = "{path}: {problem}"
+    path: str
+    problem: str
+
+
+@failure
 class InvalidMessageOrder(ApiError):
     """The turns of a conversation leave nothing to answer, or calls and results do not match."""
 

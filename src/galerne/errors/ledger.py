@@ -61,6 +61,15 @@ class LedgerBroken(LedgerError):
 
 
 @failure
+class LedgerSumsBroken(LedgerError):
+    """A day's sums are not those of its events."""
+
+    advice = "The events are whole: `galerne ledger rebuild` makes the sums anew from them."
+    sentence = "The sums that reports read for {day} are not those of the events of that day"
+    day: str
+
+
+@failure
 class LedgerNotEmpty(LedgerError):
     """A backup is restored into an empty ledger only."""
 

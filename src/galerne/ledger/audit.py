@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 
 from galerne.errors import LedgerBroken
 from galerne.ledger.chain import GENESIS, link_of
+from galerne.ledger.days import check_days
 from galerne.ledger.rows import factors_digest
 from galerne.ledger.schema import ANSWERS, CHAINS, ENTRIES, FACTORS, SETTLEMENTS
 from galerne.storage import reading
@@ -34,20 +35,23 @@ class ChainHead:
 
 
 def verify_ledger(engine: Engine) -> tuple[ChainHead, ...]:
-    """Check every event against its chain, in one view of the store.
+    """Check every event against its chain, then the daily sums against the events, in one view of the store.
 
     Returns:
         The heads of the chains, by writer.
 
     Raises:
         LedgerBroken: names the first event that is not what was written.
+        LedgerSumsBroken: a day's sums are not those of its events.
         StoreUnreachable: the database does not answer.
     """
     with reading(engine) as connection:
         _check_all_are_sealed(connection)
         factors = _whole_factors(connection)
         chains = connection.execute(select(CHAINS).order_by(CHAINS.c.writer_id)).mappings().all()
-        return tuple(_verify_chain(connection, chain, factors) for chain in chains)
+        heads = tuple(_verify_chain(connection, chain, factors) for chain in chains)
+        check_days(connection)
+        return heads
 
 
 def sealed_events(connection: Connection, writer_id: str) -> Iterator[tuple[str, Mapping[Any, Any]]]:

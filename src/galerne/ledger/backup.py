@@ -20,16 +20,18 @@ from galerne.ledger.schema import (
     ANSWERS,
     CHAINS,
     COUNTERS,
+    DAYS,
     ENTRIES,
     FACTORS,
     HOLDS,
     KEYS,
     LIMITS,
+    METER_DAYS,
     SETTLEMENTS,
 )
 from galerne.storage import open_store, reading, sqlite_url, writing
 
-_TABLES = (FACTORS, ANSWERS, SETTLEMENTS, ENTRIES, CHAINS, KEYS, LIMITS, COUNTERS, HOLDS)
+_TABLES = (FACTORS, ANSWERS, SETTLEMENTS, ENTRIES, CHAINS, KEYS, LIMITS, COUNTERS, HOLDS, DAYS, METER_DAYS)
 """Every table, parents before children."""
 _PAGE = 1000
 

@@ -3,7 +3,9 @@
     link(n) = SHA-256(link(n - 1) ‖ canonical(n)),  link(-1) = 32 zero bytes
 
 The canonical form of an event is JSON without spaces: version, writer, position, kind, and the event's
-fields in alphabetical order. This form is for ever: another one would get another version number.
+fields in alphabetical order. This form is for ever: another one would get another version number. Version 2
+has the fields that version 1 did not know; an event in which none of them says anything is of version 1, so
+that what was sealed then reads as it did, and no field can be added to it or taken away unseen.
 
 A chain shows that an event was changed, removed, added or moved. That its end was cut off together with
 the record of where it ends is shown only by a head noted elsewhere; ``galerne ledger verify`` prints it.
@@ -19,7 +21,6 @@ from types import MappingProxyType
 from typing import Any
 
 GENESIS = bytes(32)
-_VERSION = 1
 
 
 def _float(value: Any) -> float:
@@ -76,10 +77,23 @@ SEALED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
 )
 """The sealed fields of each kind of event, each with its type, so that every database reads back the same."""
 
+SEALED_SINCE_2: Mapping[str, Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
+    {"settlement": {"accelerator_uj": int}}
+)
+"""Fields that came with version 2: sealed where they are known."""
+
 
 def event_fields(kind: str, row: Mapping[Any, Any]) -> dict[str, Any]:
     """The sealed fields of an event, as plain data."""
-    return {name: None if row[name] is None else cast(row[name]) for name, cast in SEALED[kind].items()}
+    return {
+        **{name: None if row[name] is None else cast(row[name]) for name, cast in SEALED[kind].items()},
+        **_newer_fields(kind, row),
+    }
+
+
+def _newer_fields(kind: str, row: Mapping[Any, Any]) -> dict[str, Any]:
+    newer = SEALED_SINCE_2.get(kind, {})
+    return {name: cast(row[name]) for name, cast in newer.items() if row.get(name) is not None}
 
 
 def link_of(previous: bytes, *, writer_id: str, position: int, kind: str, row: Mapping[Any, Any]) -> bytes:
@@ -92,7 +106,8 @@ def link_of(previous: bytes, *, writer_id: str, position: int, kind: str, row: M
         kind: ``answer``, ``settlement`` or ``entry``.
         row: the event; fields that are not sealed are ignored.
     """
-    body = [_VERSION, writer_id, position, kind, event_fields(kind, row)]
+    version = 2 if _newer_fields(kind, row) else 1
+    body = [version, writer_id, position, kind, event_fields(kind, row)]
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(previous + canonical.encode()).digest()
 

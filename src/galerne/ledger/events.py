@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from galerne.errors import EntryConflict
 from galerne.ledger.chain import Seal
+from galerne.ledger.days import add_to_days
 from galerne.ledger.limits import Unit, amounts_of
 from galerne.ledger.quotas import charge_holds, holds_of
 from galerne.ledger.receipt import receipt_of
@@ -45,6 +46,7 @@ def write_new(connection: Connection, events: Events, *, writer_id: str) -> None
         if fresh := [row for name, row in factors.items() if name not in known]:
             connection.execute(insert(FACTORS), fresh)
     _seal_and_insert(connection, events, writer_id=writer_id)
+    add_to_days(connection, events)
     _charge(connection, events)
 
 
@@ -59,6 +61,7 @@ def write_missing(connection: Connection, events: Events, *, writer_id: str) -> 
         entries=_missing(connection, ENTRIES, events.entries, key=("entry_id",)),
     )
     _seal_and_insert(connection, missing, writer_id=writer_id)
+    add_to_days(connection, missing)
     _charge(connection, missing)
 
 

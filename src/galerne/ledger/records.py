@@ -169,6 +169,8 @@ class Settlement:
         coverage_ratio: time the meter really covered; the least of its windows.
         final: whether its windows are closed.
         at: when it was determined.
+        accelerator_uj: what of both the accelerators drew, the host the rest; None where the meter could not
+            tell in one of its windows.
     """
 
     answer_id: str
@@ -182,6 +184,12 @@ class Settlement:
     coverage_ratio: float
     final: bool
     at: float
+    accelerator_uj: int | None = None
+
+    @property
+    def total_uj(self) -> int:
+        """Active energy and the share of idle."""
+        return self.active_uj + self.idle_uj
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

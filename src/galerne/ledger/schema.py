@@ -82,6 +82,7 @@ SETTLEMENTS = Table(
     Column("coverage_ratio", Float(53), nullable=False),
     Column("final", Boolean, nullable=False),
     Column("at", Float(53), nullable=False),
+    Column("accelerator_uj", BigInteger),
     *_seal(),
     UniqueConstraint("answer_id", "revision", name="ledger_settlements_revision"),
 )
@@ -118,6 +119,50 @@ CHAINS = Table(
     Column("head", LargeBinary(32), nullable=False),
 )
 """The end of each writer's chain of hashes."""
+
+DAYS = Table(
+    "ledger_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("node_id", Text, primary_key=True),
+    Column("model_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("factors_id", String(32), primary_key=True),
+    Column("n_answers", BigInteger, nullable=False),
+    Column("n_provisional", BigInteger, nullable=False),
+    Column("n_split", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("new_tokens", BigInteger, nullable=False),
+    Column("active_uj", BigInteger, nullable=False),
+    Column("idle_uj", BigInteger, nullable=False),
+    Column("accelerator_uj", BigInteger, nullable=False),
+    Column("final_uj", BigInteger, nullable=False),
+    Column("device_s", Float(53), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Sums over the latest revisions of a day's answers; see ``galerne.ledger.days``. No key is an empty one.
+
+``n_split`` counts the answers whose ``accelerator_uj`` is known; ``final_uj`` is the energy of final ones.
+"""
+
+METER_DAYS = Table(
+    "ledger_meter_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("node_id", Text, primary_key=True),
+    Column("method", String(20), primary_key=True),
+    Column("meter_uj", BigInteger, nullable=False),
+    Column("answers_uj", BigInteger, nullable=False),
+    Column("idle_uj", BigInteger, nullable=False),
+    Column("loading_uj", BigInteger, nullable=False),
+    Column("foreign_uj", BigInteger, nullable=False),
+    Column("unattributed_uj", BigInteger, nullable=False),
+    Column("duration_s", Float(53), nullable=False),
+    Column("covered_s", Float(53), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Sums over the account entries that ended in a day."""
 
 KEYS = Table(
     "ledger_keys",

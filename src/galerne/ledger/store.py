@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from galerne.errors import UnknownReceipt
 from galerne.ledger.audit import ChainHead, verify_ledger
 from galerne.ledger.backup import back_up, restore
+from galerne.ledger.days import rebuild_days
 from galerne.ledger.events import Events, write_missing, write_new
 from galerne.ledger.export import export_events, export_receipts
 from galerne.ledger.keys import Keys
@@ -63,8 +64,18 @@ class Ledger:
 
         Raises:
             LedgerBroken: names the first event that is not what was written.
+            LedgerSumsBroken: a day's sums are not those of its events; ``rebuild`` makes them anew.
         """
         return verify_ledger(self._engine)
+
+    def rebuild(self) -> None:
+        """Make the daily sums anew from the events; writers wait meanwhile.
+
+        Raises:
+            StoreUnreachable: the database does not answer.
+        """
+        with writing(self._engine) as connection:
+            rebuild_days(connection)
 
     def back_up(self, path: Path) -> tuple[ChainHead, ...]:
         """Write a verified copy to a new SQLite file, beside writers at work.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,8 @@ from galerne.errors import InvalidModelFile, ModelFileMissing, UnknownModel
 from galerne.models.architecture import architecture, has_chat_template, weight_format, weights_bytes
 from galerne.models.gguf import GgufHeader, read_gguf_header
 from galerne.models.naming import known_model, piece_of, quantisation, whole_name
-from galerne.models.stores import StoredFile, stored_files
+from galerne.models.projector import Projector, eyes_of, is_projector, read_projector
+from galerne.models.stores import OLLAMA_STORE, StoredFile, stored_files
 
 BUILTIN_MODEL_ID = "galerne-mini"
 OWN_STORE, BUILTIN_STORE = "galerne", "built-in"
@@ -39,6 +41,7 @@ class ModelFile:
         is_known: whether the catalogue knows the model.
         pieces: every file of it.
         sha256: of the file, where its store says it.
+        projector: the file that gives it eyes; None where it has none.
     """
 
     model_id: str
@@ -55,6 +58,7 @@ class ModelFile:
     is_known: bool = False
     pieces: tuple[Path, ...] = ()
     sha256: str = ""
+    projector: Projector | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,7 +189,39 @@ def library(models_folder: Path | None = None, *, stores: Iterable[Path] = ()) -
             problems.append(error)
         except ModelFileMissing:
             continue  # removed while we looked
+    found = _seeing(found, problems)
     return Library(files=tuple(_named(found)), problems=tuple(problems))
+
+
+def _seeing(found: Sequence[ModelFile], problems: list[InvalidModelFile]) -> list[ModelFile]:
+    """The same models, those with eyes that have some beside them; damaged ones are noted."""
+    folders = {file.path.parent for file in found if not file.is_builtin and file.store != OLLAMA_STORE}
+    beside = {folder: list(_projectors(folder, problems)) for folder in sorted(folders)}
+    return [
+        replace(file, projector=_eyes(file, found, beside[file.path.parent]))
+        if beside.get(file.path.parent)
+        else file
+        for file in found
+    ]
+
+
+def _projectors(folder: Path, problems: list[InvalidModelFile]) -> Iterator[Projector]:
+    for path in sorted(folder.glob("*.gguf")):
+        if is_projector(path.name):
+            try:
+                yield read_projector(path)
+            except InvalidModelFile as error:
+                problems.append(error)
+            except ModelFileMissing:
+                continue  # removed while we looked
+
+
+def _eyes(file: ModelFile, found: Sequence[ModelFile], projectors: Sequence[Projector]) -> Projector | None:
+    width = file.spec.dim
+    neighbours = [
+        other.path for other in found if other.path.parent == file.path.parent and other.spec.dim == width
+    ]
+    return eyes_of(file.path, width=width, projectors=projectors, neighbours=neighbours)
 
 
 def _candidates(
@@ -196,10 +232,11 @@ def _candidates(
         yield [builtin], None
     own = sorted(models_folder.glob("*.gguf")) if models_folder and models_folder.is_dir() else []
     # A file may not take the name of the model that comes with the package.
-    for pieces in _by_model(path for path in own if path.is_file() and path.stem != BUILTIN_MODEL_ID):
+    named = (path for path in own if path.is_file() and path.stem != BUILTIN_MODEL_ID)
+    for pieces in _by_model(path for path in named if not is_projector(path.name)):
         yield pieces, None
     for store in stores:
-        files = {file.path: file for file in stored_files(store) if "mmproj" not in file.path.name.lower()}
+        files = {file.path: file for file in stored_files(store) if not is_projector(file.path.name)}
         for pieces in _by_model(files):
             yield pieces, files[pieces[0]]
 
@@ -214,6 +251,9 @@ def _by_model(paths: Iterable[Path]) -> list[list[Path]]:
 
 def _stored(file: ModelFile, stored: StoredFile) -> ModelFile:
     """A model of another program, under the name it has there."""
+    if stored.projector is not None:
+        with contextlib.suppress(InvalidModelFile, ModelFileMissing):
+            file = replace(file, projector=read_projector(stored.projector))
     if not stored.name:
         return replace(file, store=stored.store)
     also = [stored.name.removesuffix(":latest"), *([file.model_id] if file.is_known else [])]

@@ -46,13 +46,13 @@ def known_model(names: tuple[str, ...], spec: ModelSpec) -> tuple[str, ModelSpec
         spec: its architecture, from its header.
     """
     for name in names:
-        found = _known_names().get(_bare(name))
+        found = _known_names().get(bare_name(name))
         if found and (found[1].dim, found[1].n_layers) == (spec.dim, spec.n_layers):
             return found
     return None
 
 
-def _bare(name: str) -> str:
+def bare_name(name: str) -> str:
     """A name without quantisation, owner and the word GGUF; lower case, words joined by dashes."""
     text = _QUANTISATION.sub("", whole_name(name)).strip().lower().replace(" ", "-").replace("_", "-")
     return re.sub(r"^mistralai-|-gguf$", "", text)
@@ -63,7 +63,7 @@ def _known_names() -> Mapping[str, tuple[str, ModelSpec]]:
     """Ids and rows by the bare name of each model and of its variants."""
     names: dict[str, tuple[str, ModelSpec]] = {}
     for row in default_catalog().models.rows.values():
-        name = _bare(row.repository.rpartition("/")[2])
+        name = bare_name(row.repository.rpartition("/")[2])
         names[name] = names[row.id] = (row.id, row)
         for variant in VARIANTS:
             if "instruct" in name:

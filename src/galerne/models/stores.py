@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+OLLAMA_STORE = "ollama"
 OLLAMA_MODEL = "application/vnd.ollama.image.model"
+OLLAMA_PROJECTOR = "application/vnd.ollama.image.projector"
 _DEFAULT_HOST, _DEFAULT_OWNER = "registry.ollama.ai", "library"
 
 
@@ -23,12 +25,14 @@ class StoredFile:
         name: what that program calls it; empty where the file's own name says it.
         store: ``ollama``, ``lm-studio`` or ``hugging-face``.
         sha256: where the store says it.
+        projector: the file that gives it eyes, where the store says which.
     """
 
     path: Path
     store: str
     name: str = ""
     sha256: str = ""
+    projector: Path | None = None
 
 
 def default_stores(home: Path, *, ollama: str | None = None) -> tuple[Path, ...]:
@@ -70,11 +74,19 @@ def _is_folder(path: Path) -> bool:
 def _ollama(folder: Path) -> Iterator[StoredFile]:
     manifests = folder / "manifests"
     for path in sorted(manifests.glob("*/*/*/*")):
-        digest = _model_digest(path)
+        digest = _digest(path, OLLAMA_MODEL)
         blob = folder / "blobs" / f"sha256-{digest}"
         if digest and blob.is_file():
             name = _ollama_name(*path.relative_to(manifests).parts)
-            yield StoredFile(path=blob, store="ollama", name=name, sha256=digest)
+            eyes = _digest(path, OLLAMA_PROJECTOR)
+            projector = folder / "blobs" / f"sha256-{eyes}"
+            yield StoredFile(
+                path=blob,
+                store=OLLAMA_STORE,
+                name=name,
+                sha256=digest,
+                projector=projector if eyes and projector.is_file() else None,
+            )
 
 
 def _ollama_name(host: str, owner: str, model: str, tag: str) -> str:
@@ -89,11 +101,11 @@ def _ollama_name(host: str, owner: str, model: str, tag: str) -> str:
     return f"{'/'.join(steps)}:{tag}"
 
 
-def _model_digest(manifest: Path) -> str:
-    """The hash of the weights that a manifest names; empty where it names none, or is damaged."""
+def _digest(manifest: Path, media_type: str) -> str:
+    """The hash of a layer that a manifest names; empty where it names none, or is damaged."""
     try:
         layers = json.loads(manifest.read_text(encoding="utf-8"))["layers"]
-        digests = [layer["digest"] for layer in layers if layer["mediaType"] == OLLAMA_MODEL]
+        digests = [layer["digest"] for layer in layers if layer["mediaType"] == media_type]
         kind, _, digest = digests[0].partition(":") if digests else ("", "", "")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""

@@ -36,7 +36,15 @@ OBJECTIVES: Mapping[str, str] = {
 """What places may be ranked by: a figure of a million written tokens, or joules of one."""
 LEVERS = ("climate", "carbon", "water", "price", "build")
 """What differs between two places, in the order in which it is changed to explain a difference."""
-_FIGURES = ("output_eur", "input_eur", "output_co2_g", "output_water_l", "output_j_per_token", "pue_ratio")
+_FIGURES = (
+    "output_eur",
+    "input_eur",
+    "output_co2_g",
+    "output_water_l",
+    "output_j_per_token",
+    "pue_ratio",
+    "horizon_served_ratio",
+)
 _IMMATERIAL_RATIO = 0.005  # of the figure
 _GRID = 41  # values tried of an input that turns a ranking
 
@@ -61,6 +69,7 @@ class RankedPlace:
         equal_to_first: whether that difference spans zero or is too small to act on.
         why: that difference by what makes it; sums to it.
         on_front: whether no place is better in one objective, paired, and in none worse.
+        lead_years: from the order of a grid connection to its power; None where nothing is known.
     """
 
     place_id: str
@@ -72,6 +81,7 @@ class RankedPlace:
     equal_to_first: bool
     why: Mapping[str, float]
     on_front: bool
+    lead_years: Spread | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,11 +211,16 @@ def _rank(tried: list[_Tried], objectives: tuple[str, ...], scenario: Scenario) 
                 name=one.parts.place.name,
                 zone_id=one.parts.zone.id,
                 rank=rank,
-                figures={name: _place_figure(one.value(name), one.samples[name]) for name in _FIGURES},
+                figures={
+                    name: _place_figure(one.value(name), one.samples[name])
+                    for name in _FIGURES
+                    if name in one.samples
+                },
                 beyond_first=_place_figure(one.value(figure) - tried[0].value(figure), beyond),
                 equal_to_first=_are_equal(one, tried[0], figure),
                 why=_why(one.parts, tried[0].parts, figure, scenario),
                 on_front=front[number],
+                lead_years=None if one.parts.lead is None else one.parts.lead.spread.get("value"),
             )
         )
     return tuple(ranked)

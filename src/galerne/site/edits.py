@@ -112,8 +112,9 @@ def _is_apart(line: str) -> bool:
 
 
 def _without_section(lines: list[str], section: str) -> list[str]:
-    place = _section(lines, section)
-    return lines if place is None else [*lines[: place[0] - 1], *lines[place[1] :]]
+    while (place := _section(lines, section)) is not None:
+        lines = [*lines[: place[0] - 1], *lines[place[1] :]]
+    return lines
 
 
 def _with_value(lines: list[str], section: str, key: str, value: Value) -> list[str]:

@@ -12,7 +12,14 @@ from galerne.site.climate import Calendar, Counts, Hours, year_sum
 from galerne.site.cost import Investment, TokenShare, yearly_cost
 from galerne.site.facility import FacilityHour, facility_hours, sum_year
 from galerne.site.load import Demand, demand_of
-from galerne.site.outcome import build_numbers, money_numbers, run_numbers, serve_numbers, token_numbers
+from galerne.site.outcome import (
+    build_numbers,
+    connection_numbers,
+    money_numbers,
+    run_numbers,
+    serve_numbers,
+    token_numbers,
+)
 from galerne.site.parts import Parts
 from galerne.site.scenario import Scenario
 from galerne.site.sizing import (
@@ -25,7 +32,7 @@ from galerne.site.sizing import (
     size_site,
     slowness_of,
 )
-from galerne.site.worlds import World
+from galerne.site.worlds import World, flat
 from galerne.units import HOUR_S, YEAR_S, Numeric
 
 PERFORMANCE = "Scenario.performance"
@@ -34,13 +41,18 @@ PERFORMANCE = "Scenario.performance"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YearOfSite:
-    """The results of one evaluation: figures by name, and where power, money and grams go."""
+    """The results of one evaluation: figures by name, and where power, money and grams go.
+
+    Attributes:
+        system_w: of the connection that one system takes, in the first world.
+    """
 
     numbers: Mapping[str, Numeric]
     breakdown_w: Mapping[str, Numeric]
     breakdown_eur: Mapping[str, Numeric]
     breakdown_g: Mapping[str, Numeric]
     hours: FacilityHour
+    system_w: float
 
 
 def evaluate(parts: Parts, scenario: Scenario, world: World) -> YearOfSite:
@@ -87,6 +99,7 @@ def evaluate(parts: Parts, scenario: Scenario, world: World) -> YearOfSite:
         **run_numbers(year, embodied_g, has_heat=scenario.heat is not None),
         **money_numbers(parts, world, sizing, investment=investment, cost=cost, year=year),
         **token_numbers(tokens, year, cost, embodied_g),
+        **connection_numbers(parts, scenario, world, sizing, year=year, slowness=slowness),
     }
     return YearOfSite(
         numbers=numbers,
@@ -100,6 +113,7 @@ def evaluate(parts: Parts, scenario: Scenario, world: World) -> YearOfSite:
         },
         breakdown_g={"electricity": year.co2_g, "accelerators": accelerators_g, "hosts": hosts_g},
         hours=hours,
+        system_w=float(flat(sizing.system_w)[0]),
     )
 
 

@@ -63,6 +63,13 @@ FIGURES: Mapping[str, FigureKind] = {
     "rated_it_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
     "peak_facility_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
     "spare_power_w": FigureKind(section="build", unit="W", method="modelled", rests_on=_BUILD),
+    "contracted_use_ratio": FigureKind(section="build", unit="1", method="modelled", rests_on=_RUN),
+    "connection_wait_years": FigureKind(
+        section="build", unit="years", method="modelled", rests_on=("connection",)
+    ),
+    "horizon_served_ratio": FigureKind(
+        section="build", unit="1", method="modelled", rests_on=(*_BUILD, "perf", "connection")
+    ),
     "model_storage_bytes": FigureKind(
         section="build", unit="B", method="derived", rests_on=("perf", "scenario")
     ),
@@ -177,7 +184,8 @@ FIGURES: Mapping[str, FigureKind] = {
 def given_figures(scenario: Scenario) -> frozenset[str]:
     """Figures that are the scenario's own words, handed back."""
     said = {
-        "contracted_w": scenario.site.contracted_w is not None,
+        "contracted_w": scenario.site.contracted_w is not None or bool(scenario.phases),
+        "connection_wait_years": bool(scenario.phases) and scenario.phases[-1].year is not None,
         "n_systems": scenario.load is None and scenario.compute.n_systems is not None,
         "n_spare_systems": scenario.load is not None,
         "load_ratio": scenario.load is None,

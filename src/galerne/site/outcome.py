@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from galerne.perf import weights_bytes
+from galerne.site.connection import connection_steps, served_over_horizon
 from galerne.site.cost import MILLION, Investment, TokenShare, YearlyCost
 from galerne.site.facility import FacilityYear
 from galerne.site.parts import Parts
@@ -38,6 +39,24 @@ def build_numbers(
     }
     if scenario.load is not None:
         numbers["n_spare_systems"] = float(scenario.load.n_spare_systems)
+    return numbers
+
+
+def connection_numbers(
+    parts: Parts, scenario: Scenario, world: World, sizing: Sizing, *, year: FacilityYear, slowness: Numeric
+) -> dict[str, Numeric]:
+    """How the connection is used, and what its steps let be served."""
+    numbers: dict[str, Numeric] = {"contracted_use_ratio": year.facility_j / YEAR_S / sizing.contracted_w}
+    if scenario.phases:
+        steps = connection_steps(scenario, world, lead=parts.lead)
+        numbers["connection_wait_years"] = steps[-1].comes_year
+        numbers["horizon_served_ratio"] = served_over_horizon(
+            scenario,
+            world,
+            steps=steps,
+            system_w=sizing.system_w,
+            tokens_per_s=parts.capacity.output_tokens_per_s / slowness,
+        )
     return numbers
 
 

@@ -24,7 +24,8 @@ from galerne.errors import InvalidScenario, UnknownId
 from galerne.site.batching import EngineLimits
 from galerne.site.capacity import CapacityPlan, plan_capacity
 from galerne.site.climate import Weather, read_weather
-from galerne.site.electricity import Electricity, find_electricity, with_own_carbon
+from galerne.site.connection import find_lead, require_leads
+from galerne.site.electricity import OWN, Electricity, find_electricity, with_own_carbon
 from galerne.site.figures import FIGURES
 from galerne.site.scenario import Candidate, Compute, Objective, Scenario, Workload
 from galerne.site.series import Hourly
@@ -35,7 +36,11 @@ _FEW_QUANTILES = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """Catalogue rows that a scenario names, its weather and electricity, and how one system serves."""
+    """Catalogue rows that a scenario names, its weather and electricity, and how one system serves.
+
+    Attributes:
+        lead: years from the order of a grid connection to its power, where they are known of the country.
+    """
 
     system: SystemSpec
     accelerator: AcceleratorSpec
@@ -48,6 +53,7 @@ class Parts:
     weather: Weather
     electricity: Electricity
     facts: Mapping[str, Fact]
+    lead: Fact | None = None
 
 
 def find_parts(scenario: Scenario, catalog: Catalog, *, hourly: Hourly | None = None) -> Parts:
@@ -75,6 +81,8 @@ def find_parts(scenario: Scenario, catalog: Catalog, *, hourly: Hourly | None = 
         problem = f"{tokens:.0f} tokens of prompt and answer exceed the {model.context_tokens} of {model.id}"
         raise InvalidScenario(path="workload.prompt_tokens", problem=problem)
     _check_reported(scenario, catalog)
+    lead = find_lead(catalog, zone)
+    require_leads(scenario, lead, zone=zone)
     week = scenario.workload.weekend_ratio != 1.0 or hourly.has_grid
     weather = hourly.weather or read_weather(place, week=week)
     cooling = _row(catalog.cooling_plants, site.cooling_plant, "site.cooling_plant")
@@ -98,6 +106,7 @@ def find_parts(scenario: Scenario, catalog: Catalog, *, hourly: Hourly | None = 
             scenario.money, zone, catalog, hourly=hourly, weather=weather, contract=scenario.contract
         ),
         facts=catalog.facts.rows,
+        lead=lead,
     )
 
 
@@ -145,6 +154,8 @@ def move_parts(parts: Parts, candidate: Candidate, *, scenario: Scenario, catalo
         scenario.money, electricity_eur_per_kwh=candidate.electricity_eur_per_kwh, electricity_parts=()
     )
     weather = read_weather(place, week=scenario.workload.weekend_ratio != 1.0)
+    lead = _lead_of(candidate, zone, catalog)
+    require_leads(scenario, lead, zone=zone)
     return dataclasses.replace(
         parts,
         place=place,
@@ -154,6 +165,22 @@ def move_parts(parts: Parts, candidate: Candidate, *, scenario: Scenario, catalo
         electricity=find_electricity(
             money, zone, catalog, hourly=Hourly(), weather=weather, scope=f"@{place.id}"
         ),
+        lead=lead,
+    )
+
+
+def _lead_of(candidate: Candidate, zone: ZoneFactor, catalog: Catalog) -> Fact | None:
+    """Lead time of a connection at a candidate: its own, or that of its country."""
+    own = candidate.lead_years
+    if own is None:
+        return find_lead(catalog, zone)
+    return Fact(
+        id=f"connection-lead-{candidate.place}",
+        name="Grid connection, from the order to the power",
+        value=own.best,
+        unit="years",
+        sources={"default": OWN},
+        spread={"value": own},
     )
 
 

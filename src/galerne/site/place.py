@@ -13,6 +13,8 @@ import numpy.typing as npt
 from galerne.catalog import Catalog, ClimatePlace, Source, ZoneFactor
 from galerne.grid import direct_profile
 from galerne.site.climate import DAYS_PER_MONTH, Hours, Weather, month_hour_mean, read_weather
+from galerne.site.connection import find_lead
+from galerne.spread import Spread
 from galerne.units import HOUR_S
 
 SUPPLIES_C = (17.0, 27.0, 32.0, 40.0, 45.0)
@@ -33,6 +35,7 @@ class PlaceProfile:
         direct_air_s: time in a year in which outside air of at most 27 °C does.
         direct_g_per_kwh: mean of the year at the chimneys; None where it is not known by hour.
         build_usd_per_w: build cost of its market, or of the nearest one.
+        lead_years: from the order of a connection in its country to its power; None where nothing is known.
         sources: by what they tell.
     """
 
@@ -48,6 +51,7 @@ class PlaceProfile:
     direct_air_s: float
     direct_g_per_kwh: float | None
     build_usd_per_w: float
+    lead_years: Spread | None
     sources: Mapping[str, Source]
 
 
@@ -68,6 +72,9 @@ def profile_place(catalog: Catalog, place_id: str) -> PlaceProfile:
         **{field: catalog.source_of(zone, field) for field in ("g_per_kwh", "l_per_kwh", "eur_per_kwh")},
         "build_usd_per_w": catalog.source_of(build_cost, "value"),
     }
+    lead = find_lead(catalog, zone)
+    if lead is not None:
+        sources["lead_years"] = catalog.source_of(lead, "value")
     if direct is not None:
         sources["direct_g_per_kwh"] = catalog.sources[direct.source]
     return PlaceProfile(
@@ -85,6 +92,7 @@ def profile_place(catalog: Catalog, place_id: str) -> PlaceProfile:
         direct_air_s=_time_s(weather, weather.dry_bulb_c <= 27.0),
         direct_g_per_kwh=None if direct is None else _direct_mean(direct.g_per_kwh_by_hour),
         build_usd_per_w=build_cost.value,
+        lead_years=None if lead is None else lead.spread.get("value"),
         sources=sources,
     )
 
@@ -105,6 +113,7 @@ def profile_to_json(profile: PlaceProfile) -> dict[str, Any]:
         "l_per_kwh": profile.zone.l_per_kwh,
         "eur_per_kwh": profile.zone.eur_per_kwh,
         **plain,
+        "lead_years": None if profile.lead_years is None else dataclasses.asdict(profile.lead_years),
         "free_cooling_s": {f"{supply_c:g}": time_s for supply_c, time_s in profile.free_cooling_s.items()},
         "sources": {name: dataclasses.asdict(source) for name, source in profile.sources.items()},
     }

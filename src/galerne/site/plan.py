@@ -24,10 +24,11 @@ from galerne.catalog import (
 )
 from galerne.errors import Infeasible, InvalidScenario
 from galerne.site.capacity import CapacityPlan
+from galerne.site.connection import final_w
 from galerne.site.evaluate import YearOfSite, evaluate
 from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure, counted_figures, given_figures, make_figures
-from galerne.site.load import GrowthYear, growth_path
+from galerne.site.growth import GrowthYear, growth_path
 from galerne.site.parts import Parts, coarsen_parts, find_parts
 from galerne.site.scenario import Reported, Scenario
 from galerne.site.series import Hourly
@@ -86,7 +87,8 @@ class SitePlan:
         facts: single figures of the catalogue that the plan rests on.
         hours: moments of the year at the best values.
         tornado: what each uncertain input does to a million written tokens, widest first.
-        growth: what each year of the horizon needs; empty without a load.
+        growth: what each year of the horizon needs and serves; empty without a load.
+        lead: years from the order of a connection to its power, of the country; None where none is known.
         sources: every source that a figure names, by key.
     """
 
@@ -108,6 +110,7 @@ class SitePlan:
     hours: FacilityHour
     tornado: tuple[Swing, ...]
     growth: tuple[GrowthYear, ...]
+    lead: Fact | None
     comparisons: tuple[Comparison, ...]
     sources: Mapping[str, Source]
 
@@ -155,6 +158,8 @@ def plan_site(
         deciding=find_deciding(moved, parts),
     )
     facts = (*(parts.facts[name] for name in FACTS_USED), *parts.electricity.facts, parts.build_cost)
+    if scenario.load is not None and parts.lead is not None:
+        facts = (*facts, parts.lead)
     return SitePlan(
         scenario=scenario,
         system=parts.system,
@@ -175,10 +180,12 @@ def plan_site(
         tornado=find_swings(moved, parts),
         growth=growth_path(
             scenario,
-            best_world(),
             tokens_per_s=parts.capacity.output_tokens_per_s,
             n_racks=parts.system.n_racks,
+            system_w=best.system_w,
+            lead=parts.lead,
         ),
+        lead=parts.lead,
         comparisons=tuple(_compare(row, figures) for row in scenario.reported if row.figure in figures),
         sources={key: catalog.sources[key] for key in sorted(_keys(parts, scenario, figures, facts))},
     )
@@ -209,7 +216,7 @@ def require_connection(best: YearOfSite, scenario: Scenario) -> None:
     Raises:
         Infeasible: says by how much.
     """
-    contracted_w = scenario.site.contracted_w
+    contracted_w = final_w(scenario)
     if contracted_w is None:
         return
     peak_w, n_systems = (float(flat(best.numbers[name])[0]) for name in ("peak_facility_w", "n_systems"))
@@ -257,6 +264,7 @@ def _source_groups(parts: Parts) -> dict[str, tuple[str, ...]]:
         return tuple(facts[name].sources["default"] for name in ids)
 
     electricity = parts.electricity.sources
+    lead = () if parts.lead is None else tuple(parts.lead.sources.values())
     return {
         "model": ("galerne-site-model",),
         "scenario": ("scenario",),
@@ -286,6 +294,7 @@ def _source_groups(parts: Parts) -> dict[str, tuple[str, ...]]:
         "carbon": (key(zone, "g_per_kwh"), *fact_keys("zone-intensity-spread"), "ghg-protocol-scope2"),
         "market_carbon": ("scenario", key(zone, "g_per_kwh"), "ghg-protocol-scope2"),
         "direct_carbon": (parts.electricity.direct_source,),
+        "connection": ("scenario", *lead),
         "heat": ("iso-30134-6-erf", "scenario"),
         "wire": fact_keys("stream-bytes-per-token", "text-bytes-per-token"),
         "embodied": (key(system, "embodied_host_g"), key(parts.accelerator, "embodied_g")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import tomllib
 import types
 import typing
@@ -20,6 +21,7 @@ from galerne.site.scenario import (
     Load,
     Money,
     Objective,
+    Phase,
     Reported,
     Sampling,
     Scenario,
@@ -46,7 +48,7 @@ SECTIONS: Mapping[str, type] = {
 }
 """Sections of a scenario file by name; those of ``OPTIONAL`` may be left out."""
 OPTIONAL = frozenset({"load", "heat", "series", "contract"})
-LISTS: Mapping[str, type] = {"candidates": Candidate, "reported": Reported}
+LISTS: Mapping[str, type] = {"phases": Phase, "candidates": Candidate, "reported": Reported}
 """Lists of tables of a scenario file, such as ``[[reported]]``."""
 
 
@@ -111,6 +113,18 @@ def _check_together(scenario: Scenario) -> None:
     elif workload.load_ratio is not None:
         problem = "the section [load] makes it a result: leave it out"
         raise InvalidScenario(path="workload.load_ratio", problem=problem)
+    _check_phases(scenario)
+
+
+def _check_phases(scenario: Scenario) -> None:
+    """Steps of a connection belong to a load that grows, and rise."""
+    if scenario.phases and scenario.load is None:
+        raise InvalidScenario(path="phases", problem="steps of a connection need a section [load] that grows")
+    powers_w = [scenario.site.contracted_w or 0.0, *(phase.contracted_w for phase in scenario.phases)]
+    for number, (before_w, power_w) in enumerate(itertools.pairwise(powers_w)):
+        if power_w <= before_w:
+            problem = f"{power_w:g} W is no more than the {before_w:g} W before it; each step is the whole"
+            raise InvalidScenario(path=f"phases[{number}].contracted_w", problem=problem)
 
 
 def _refuse_unknown(table: Any, known: set[str], path: str, *, known_text: str = "keys") -> None:

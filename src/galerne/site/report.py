@@ -24,7 +24,7 @@ from galerne.site.climate import month_hour_mean
 from galerne.site.figures import FIGURES, SECTIONS
 from galerne.site.plan import SitePlan
 from galerne.site.provenance import trace_plan
-from galerne.site.worded import warn_of
+from galerne.site.worded import warn_of, word_growth
 from galerne.site.wording import Wording, wording_in
 from galerne.spread import Spread
 
@@ -32,6 +32,7 @@ _SCENARIO_UNITS = {
     "_s": "s",
     "_w": "W",
     "_eur_per_kwh": "EUR/kWh",
+    "_g_per_kwh": "g/kWh",
 }
 
 
@@ -94,6 +95,7 @@ def render_report(
         pue_high=wording.number(float(pue.max()), digits=4),
         chip_share=wording.percent(plan.breakdown_w["accelerators"] / sum(plan.breakdown_w.values())),
         warnings=list(warn_of(plan, wording)),
+        growth=word_growth(plan, wording),
         made=trace_plan(plan),
     )
 
@@ -126,6 +128,8 @@ def _named(row: Row, kind: str, wording: Wording) -> str:
     key = f"{kind}_{row.id.replace('-', '_')}"
     if row.id.startswith("build-cost-"):
         key = "fact_build_cost"
+    if row.id.startswith("connection-lead-"):
+        key = "fact_connection_lead"
     return wording.phrases.get(key) or str(getattr(row, "name", row.id))
 
 
@@ -141,6 +145,7 @@ def _line(name: str, spread: Spread, unit: str, source: Source, wording: Wording
 
 def _assumptions(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:
     yield from _chosen(plan, wording)
+    yield from _connection(plan, wording)
     yield from _plants(plan, wording)
     for fact in plan.facts:
         spread = fact.spread.get("value") or Spread(best=fact.value, low=fact.value, high=fact.value)
@@ -159,6 +164,7 @@ def _chosen(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:
         "scenario_": (scenario.workload, scenario.objective, scenario.site, scenario.money),
         "load_": (scenario.load,),
         "heat_": (scenario.heat,),
+        "contract_": (scenario.contract,),
     }
     for prefix, parts in groups.items():
         for key, phrase in wording.phrases.items():
@@ -167,9 +173,32 @@ def _chosen(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:
             value = getattr(part, field, None)
             if value is None:
                 continue
+            if isinstance(value, str):
+                yield Assumption(name=phrase, value=value, span="", source=source)
+                continue
             spread = value if isinstance(value, Spread) else Spread(best=value, low=value, high=value)
             unit = next((unit for suffix, unit in _SCENARIO_UNITS.items() if field.endswith(suffix)), "1")
             yield _line(phrase, spread, unit, source, wording)
+
+
+def _connection(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:
+    """The steps of the connection, where it comes in steps."""
+    say, scenario, source = wording.phrases, plan.scenario, plan.sources["scenario"]
+    if scenario.phases and scenario.site.contracted_w is not None:
+        today = wording.quantity(scenario.site.contracted_w, "W")
+        yield Assumption(name=say["connection_today"], value=today, span="", source=source)
+    for number, phase in enumerate(scenario.phases, start=1):
+        if phase.year is not None:
+            when = say["step_agreed"].format(year=wording.number(phase.year))
+        else:
+            when = say["step_ordered"].format(year=wording.number(phase.ordered_year))
+        lead = phase.lead_years
+        yield Assumption(
+            name=say["connection_step"].format(n=number, when=when),
+            value=wording.quantity(phase.contracted_w, "W"),
+            span="" if lead is None else wording.between(lead.low, lead.high, "years", best=lead.best),
+            source=source,
+        )
 
 
 def _plants(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:

@@ -29,7 +29,8 @@ class Site:
         place: id of a place with a climate.
         zone: id of a grid zone.
         reserve_ratio: share of the connection never planned on.
-        contracted_w: power of the grid connection; without it, what the systems need.
+        contracted_w: power of the grid connection; without it, what the systems need. With ``[[phases]]``,
+            that of today, and nothing without it.
         grid_g_per_kwh: carbon of this site's electricity; without it, that of the zone.
         power_stages: ids of the power chain, from the rack towards the grid.
         installed_ratio: power of each stage over the IT it feeds.
@@ -186,12 +187,34 @@ class Money:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """What is known better of a place when places are compared."""
+    """What is known better of a place when places are compared.
+
+    Attributes:
+        lead_years: from the order of a grid connection there to its power.
+    """
 
     place: str
     zone: str | None = None
     build_cost: str | None = None
     electricity_eur_per_kwh: Annotated[Spread | None, Limits(0.0, 5.0)] = None
+    lead_years: Annotated[Spread | None, Limits(0.0, 20.0)] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """A further step of the grid connection, above the ``site.contracted_w`` of today.
+
+    Attributes:
+        contracted_w: power of the whole connection from then on.
+        year: of the horizon in which it comes, where that is agreed; else the lead time after its order.
+        ordered_year: of the horizon in which it is ordered.
+        lead_years: from the order to the power; without it, what is known of the country.
+    """
+
+    contracted_w: Annotated[float, Limits(1e3, 1e11)]
+    year: Annotated[float | None, Limits(0.0, 40.0)] = None
+    ordered_year: Annotated[float, Limits(-10.0, 20.0)] = 0.0
+    lead_years: Annotated[Spread | None, Limits(0.0, 20.0)] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -235,6 +258,7 @@ class Scenario:
     heat: Heat | None = None
     series: Series | None = None
     contract: Contract | None = None
+    phases: tuple[Phase, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     reported: tuple[Reported, ...] = ()
     fingerprint: str = ""

@@ -8,6 +8,7 @@ import numpy as np
 
 from galerne.site.capacity import CapacityPlan, systems_within
 from galerne.site.climate import Hours
+from galerne.site.connection import final_w
 from galerne.site.cooling import CoolingPractice
 from galerne.site.facility import Plant, peak_ratio
 from galerne.site.load import Demand, systems_for
@@ -25,6 +26,7 @@ class Sizing:
     """What is built; numbers, or arrays of worlds.
 
     Attributes:
+        system_w: of the connection that one system takes, at the worst hour and with the reserve.
         load_ratio: mean load over the year, over full load.
     """
 
@@ -32,6 +34,7 @@ class Sizing:
     contracted_w: Numeric
     rated_it_w: Numeric
     peak_facility_w: Numeric
+    system_w: Numeric
     load_ratio: Numeric
 
 
@@ -96,6 +99,7 @@ def size_site(
         assert site.contracted_w is not None  # noqa: S101  # the reader of scenarios has seen to it
         n_systems = systems_within(site.contracted_w * usable_ratio, system_w=system_it_w * peak)
     rated_it_w = n_systems * system_it_w
+    connection_w = final_w(scenario)
     needed_w = rated_it_w * peak / usable_ratio
     if demand is None:
         load_ratio: Numeric = workload.load_ratio or 0.0
@@ -103,9 +107,10 @@ def size_site(
         load_ratio = demand.mean_tokens_per_s / (n_systems * tokens_per_s)
     return Sizing(
         n_systems=n_systems,
-        contracted_w=needed_w if site.contracted_w is None else site.contracted_w,
+        contracted_w=needed_w if connection_w is None else connection_w,
         rated_it_w=rated_it_w,
         peak_facility_w=rated_it_w * peak,
+        system_w=system_it_w * peak / usable_ratio,
         load_ratio=load_ratio,
     )
 

@@ -116,7 +116,7 @@ def find_deciding(moved: Moved, parts: Parts) -> dict[str, tuple[str, ...]]:
 def source_of_input(name: str, parts: Parts) -> str:
     """Key of the source that gives an uncertain input its limits."""
     kind, _, rest = name.partition("@")[0].partition(".")
-    if kind in ("Money", "Load"):
+    if kind in ("Money", "Load", "Phase", "Contract"):
         return "scenario"
     if kind == "Scenario":
         return parts.capacity.plan.calibration.sources["default"]
@@ -166,7 +166,7 @@ def name_input(name: str, wording: Wording, names: Mapping[str, str] | None = No
     say = wording.phrases
     bare, _, scope = name.partition("@")
     kind, _, rest = bare.partition(".")
-    if kind in ("Money", "Load", "Scenario"):
+    if kind in ("Money", "Load", "Phase", "Contract", "Scenario"):
         text = say.get(f"input_{'' if kind == 'Scenario' else kind.lower() + '_'}{rest}", rest)
     else:
         row_id, _, field = rest.rpartition(".")
@@ -177,6 +177,8 @@ def name_input(name: str, wording: Wording, names: Mapping[str, str] | None = No
 def _name_row(kind: str, row_id: str, field: str, say: Mapping[str, str], names: Mapping[str, str]) -> str:
     row = row_id.replace("-", "_")
     if kind == "Fact":
+        if row_id.startswith("connection-lead-"):
+            row = "connection_lead"
         return say.get(f"fact_{row}") or row_id
     if kind == "CoolingPlant":
         return say.get(f"plant_{field}") or f"{row_id}: {field}"

@@ -8,12 +8,14 @@ from typing import Any
 from galerne.catalog import Row
 from galerne.language import Language
 from galerne.site.figures import FIGURES, SECTIONS
+from galerne.site.growth import GrowthYear
 from galerne.site.plan import SitePlan
 from galerne.site.summary import plan_notices
 from galerne.site.tornado import Swing, name_input
 from galerne.site.watch import watch_plan
 from galerne.site.wording import Wording, wording_in
 
+_SERVED_ENOUGH = 0.9995  # less than that shows in a percentage
 _UNITS_OF_BREAKDOWNS = {"facility_w": "W", "yearly_cost_eur": "EUR", "yearly_co2_g": "g"}
 
 
@@ -64,8 +66,83 @@ def word_plan(plan: SitePlan, *, language: Language) -> dict[str, Any]:
             for table, parts in breakdowns.items()
         },
         "tornado": [_word_swing(swing, wording, names_in(plan)) for swing in plan.tornado],
+        "growth": word_growth(plan, wording),
         "warnings": list(warn_of(plan, wording)),
     }
+
+
+def word_growth(plan: SitePlan, wording: Wording) -> dict[str, Any]:
+    """The years of the horizon as a table in words; without rows where there is no load or no horizon."""
+    say = wording.phrases
+    years = plan.growth if len(plan.growth) > 1 else ()
+    with_order = plan.lead is not None and any(year.order_year is not None for year in years)
+    names = ["year", "users", "systems", "racks", "needed", "connected", "served"]
+    rows = [
+        [
+            str(year.year),
+            wording.quantity(round(year.n_users), "1"),
+            wording.quantity(year.n_systems, "1"),
+            wording.quantity(year.n_racks, "1"),
+            wording.quantity(year.needed_w, "W"),
+            "" if year.contracted_w is None else wording.quantity(year.contracted_w, "W"),
+            _word_served(year, wording),
+            *([_word_order(year, wording)] if with_order else []),
+        ]
+        for year in years
+    ]
+    notes = [say["growth_served"]] if plan.scenario.phases else []
+    if with_order and plan.lead is not None:
+        notes.append(say["growth_order"].format(lead=_word_years(plan.lead.value, wording)))
+    elif plan.lead is None:
+        notes.append(say["growth_no_lead"])
+    return {
+        "title": say["chapter_growth"],
+        "text": say["chapter_growth_text"],
+        "columns": [say[f"column_{name}"] for name in (*names, *(["order"] if with_order else []))],
+        "rows": rows,
+        "notes": notes,
+    }
+
+
+def _word_served(year: GrowthYear, wording: Wording) -> str:
+    text = wording.percent(year.served_ratio)
+    if year.served_low == year.served_high:
+        return text
+    ends = (wording.percent(end) for end in (year.served_low, year.served_high))
+    return f"{text} ({wording.phrases['range'].format(**dict(zip(('low', 'high'), ends, strict=True)))})"
+
+
+def _word_order(year: GrowthYear, wording: Wording) -> str:
+    return "" if year.order_year is None else wording.number(year.order_year).replace("-", "\u2212")
+
+
+def _word_years(years: float, wording: Wording) -> str:
+    return wording.quantity(years, "years")
+
+
+def warn_of_connection(plan: SitePlan, wording: Wording) -> Iterator[str]:
+    """Years in which the connection is short of the demand, and power that should have been ordered."""
+    say, growth = wording.phrases, plan.growth
+    short = [year for year in growth if year.served_ratio < _SERVED_ENOUGH]
+    if short:
+        worst = min(short, key=lambda year: year.served_ratio)
+        yield say["warn_short"].format(
+            year=short[0].year,
+            served=wording.percent(short[0].served_ratio),
+            low=wording.percent(short[0].served_low),
+            high=wording.percent(short[0].served_high),
+            worst_year=worst.year,
+            worst=wording.percent(worst.served_ratio),
+        )
+        if short[-1] is growth[-1]:
+            yield say["warn_short_end"].format(served=wording.percent(growth[-1].served_ratio))
+    last = growth[-1].order_year if len(growth) > 1 else None
+    if last is not None and last < 0 and plan.lead is not None and not plan.scenario.phases:
+        yield say["warn_order_passed"].format(
+            year=growth[-1].year,
+            order=_word_order(growth[-1], wording),
+            lead=_word_years(plan.lead.value, wording),
+        )
 
 
 def names_in(plan: SitePlan) -> dict[str, str]:
@@ -93,6 +170,7 @@ def word_ends(one: float, other: float, unit: str, wording: Wording) -> str:
 def warn_of(plan: SitePlan, wording: Wording) -> Iterator[str]:
     """What a planner must not overlook, in words."""
     yield from plan_notices(plan, language=wording.language)
+    yield from warn_of_connection(plan, wording)
     for watch in watch_plan(plan):
         figure = plan.figures[watch.figure]
         ratio = figure.unit == "1"

@@ -4,13 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, Tag
 
 from galerne.api.wire.shared import Wire, text_or_list
-from galerne.errors import InvalidMessageOrder, InvalidRequest
+from galerne.errors import ImageRefused, InvalidMessageOrder, InvalidRequest
 from galerne.generation import Message, Role, ToolCall
+from galerne.images import Image, read_data_url
+
+MAX_IMAGES = 16
+TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
+IMAGE_PARTS = frozenset({"image_url", "input_image"})
+
+
+def _address_shape(value: Any) -> str:
+    return "as-text" if isinstance(value, str) else "as-object"
+
+
+class ImageAddress(Wire):
+    """Where an image is; ``detail`` is for clouds that look less closely for less money."""
+
+    url: str = Field(description="data:image/png;base64,... or, where the owner allows it, https://...")
+    detail: str | None = None
+
+
+ImageUrl: TypeAlias = Annotated[
+    Annotated[str, Tag("as-text")] | Annotated[ImageAddress, Tag("as-object")],
+    Discriminator(_address_shape),
+]
 
 
 class ThoughtPart(Wire):
@@ -21,11 +45,12 @@ class ThoughtPart(Wire):
 
 
 class TextPart(Wire):
-    """A part of a message: a text, or what an assistant thought before it."""
+    """A part of a message: a text, an image that a user shows, or what an assistant thought before it."""
 
     type: str
     text: str | None = None
     thinking: list[ThoughtPart] | str | None = None
+    image_url: ImageUrl | None = None
 
 
 Content: TypeAlias = Annotated[
@@ -129,13 +154,16 @@ def _turn(path: str, message: ChatMessage, *, call_id: str | None = None) -> Mes
         raise InvalidRequest(path=f"{path}.content", problem=f"a {message.role} message needs content")
     if message.tool_calls and message.role != "assistant":
         raise InvalidRequest(path=f"{path}.tool_calls", problem="only the assistant asks for calls")
-    content, thinking = content_of(f"{path}.content", message.content)
+    said = content_of(f"{path}.content", message.content)
+    if said.images and message.role != "user":
+        raise InvalidRequest(path=f"{path}.content", problem="only the user shows images")
     return Message(
         role=_ROLES[message.role],
-        content=content,
+        content=said.text,
+        images=said.images,
         tool_calls=_calls(f"{path}.tool_calls", message.tool_calls or ()),
         tool_call_id=call_id,
-        thinking=thinking if message.role == "assistant" else "",
+        thinking=said.thinking if message.role == "assistant" else "",
     )
 
 
@@ -160,20 +188,51 @@ def _arguments(path: str, call: CallBody) -> str:
     return arguments or "{}"
 
 
-def content_of(path: str, content: str | list[TextPart] | None) -> tuple[str, str]:
-    """What is said, and what was thought before."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """The content of a message: what is said, what was thought before, what is shown."""
+
+    text: str = ""
+    thinking: str = ""
+    images: tuple[Image, ...] = ()
+
+
+def content_of(path: str, content: str | list[TextPart] | None) -> Said:
+    """What a content says and shows.
+
+    Raises:
+        InvalidRequest: a part is none that is understood.
+        ImageRefused: an image is none that is taken.
+    """
     if content is None or isinstance(content, str):
-        return content or "", ""
-    said: list[str] = []
-    thought: list[str] = []
+        return Said(text=content or "")
+    text, thinking = "", ""
+    images: list[Image] = []
     for index, part in enumerate(content):
+        where = f"{path}[{index}]"
         if part.type == "thinking":
             pieces = part.thinking or ()
-            thought += [pieces] if isinstance(pieces, str) else [piece.text or "" for piece in pieces]
-        elif part.type not in {"text", "input_text", "output_text"}:
-            raise InvalidRequest(path=f"{path}[{index}].type", problem="only text is supported so far")
+            thinking += pieces if isinstance(pieces, str) else "".join(piece.text or "" for piece in pieces)
+        elif part.type in IMAGE_PARTS:
+            images.append(_image(where, part, at=len(text)))
+        elif part.type not in TEXT_PARTS:
+            raise InvalidRequest(path=f"{where}.type", problem="a message has texts and images so far")
         elif part.text is None:
-            raise InvalidRequest(path=f"{path}[{index}].text", problem="a text part needs its text")
+            raise InvalidRequest(path=f"{where}.text", problem="a text part needs its text")
         else:
-            said.append(part.text)
-    return "\n".join(said), "".join(thought)
+            # Two texts are two paragraphs; an image between them stands apart by itself.
+            apart = "\n" if text and not (images and images[-1].at == len(text)) else ""
+            text += apart + part.text
+    if len(images) > MAX_IMAGES:
+        raise InvalidRequest(path=path, problem=f"a message shows {MAX_IMAGES} images at most")
+    return Said(text=text, thinking=thinking, images=tuple(images))
+
+
+def _image(path: str, part: TextPart, *, at: int) -> Image:
+    path = f"{path}.image_url"
+    if part.image_url is None:
+        raise InvalidRequest(path=path, problem="an image part needs its image_url")
+    url = part.image_url if isinstance(part.image_url, str) else part.image_url.url
+    if urlsplit(url[:8]).scheme.lower() in {"http", "https"}:
+        raise ImageRefused(path=path, problem="images of other servers are not fetched here")
+    return read_data_url(url, path=path, at=at)

@@ -65,6 +65,7 @@ def model_card(model: ServedModel) -> ModelCard:
             function_calling=model.abilities.tools,
             reasoning=model.abilities.thinking,
             embedding=model.abilities.embedding,
+            vision=model.abilities.vision,
         ),
         max_context_length=model.context_tokens,
         n_parameters=None if model.n_parameters is None else int(model.n_parameters),

@@ -204,8 +204,11 @@ class _Turns:
         if item.type == "function_call_output":
             self._say_result(path, item)
         elif item.type in {None, "message"} and item.role is not None:
-            content, _ = content_of(f"{path}.content", item.content)
-            self._spoken.append(Message(role=_ROLES[item.role], content=content))
+            said = content_of(f"{path}.content", item.content)
+            if said.images and item.role != "user":
+                raise InvalidRequest(path=f"{path}.content", problem="only the user shows images")
+            message = Message(role=_ROLES[item.role], content=said.text, images=said.images)
+            self._spoken.append(message)
         elif item.type != "reasoning":  # what was thought before is not said again
             raise InvalidRequest(path=f"{path}.type", problem="items are messages, calls and their results")
 
@@ -227,8 +230,10 @@ class _Turns:
         if item.call_id not in self._open:
             raise InvalidMessageOrder(path=path, problem="no call with this id waits for its result")
         self._open.discard(item.call_id)
-        content, _ = content_of(f"{path}.output", item.output)
-        self._spoken.append(Message(role=Role.TOOL, content=content, tool_call_id=item.call_id))
+        said = content_of(f"{path}.output", item.output)
+        if said.images:
+            raise InvalidRequest(path=f"{path}.output", problem="only the user shows images")
+        self._spoken.append(Message(role=Role.TOOL, content=said.text, tool_call_id=item.call_id))
 
 
 def _call(path: str, item: Item) -> ToolCall:

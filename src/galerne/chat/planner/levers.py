@@ -166,7 +166,7 @@ def _of_size(scenario: Mapping[str, Any], size: str) -> dict[str, str]:
     if size == "people":
         gone = ["workload.load_ratio", "compute.n_systems", "site.contracted_w"]
     else:
-        gone = ["load", "site.contracted_w" if size == "systems" else "compute.n_systems"]
+        gone = ["load", "phases", "site.contracted_w" if size == "systems" else "compute.n_systems"]
     return {
         path: ""
         for path in gone

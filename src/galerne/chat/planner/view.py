@@ -119,6 +119,7 @@ class PlanView:
 
     Attributes:
         sections: title and rows.
+        growth: the years of the horizon as a table in words.
         scale: values that empty fields stand for.
     """
 
@@ -129,6 +130,7 @@ class PlanView:
     swings: tuple[SwingRow, ...]
     sections: tuple[tuple[str, tuple[Row, ...]], ...]
     warnings: tuple[str, ...]
+    growth: Mapping[str, Any]
     stands_for: Mapping[str, str]
     n_samples: int
 
@@ -155,6 +157,7 @@ def view_plan(plan: Mapping[str, Any], beside: Mapping[str, Any] | None = None) 
             for section, title in words["sections"].items()
         ),
         warnings=tuple(words["warnings"]),
+        growth=words["growth"],
         stands_for={
             "money.electricity_eur_per_kwh": f"{figures['electricity_eur_per_kwh']['value']:.3g}",
             "site.grid_g_per_kwh": f"{plan['chosen']['g_per_kwh']:.3g}",

@@ -1,4 +1,4 @@
-"""``galerne ledger``: verify, export, back up and restore the accounts."""
+"""``galerne ledger``: verify, rebuild, export, back up and restore the accounts."""
 
 from __future__ import annotations
 
@@ -21,15 +21,29 @@ FORMATS = ("jsonl", "csv")
 
 
 def verify(*, as_json: bool) -> None:
-    """Check every event against its chain; show where each chain ends.
+    """Check every event against its chain and the daily sums against the events; show where each chain ends.
 
     Raises:
         LedgerBroken: names the first event that is not what was written.
+        LedgerSumsBroken: a day's sums are not those of its events.
     """
     settings = read_settings(os.environ)
     with opened_ledger(settings) as ledger:
         heads = ledger.verify()
     _show(heads, settings, said="ledger_whole", as_json=as_json)
+
+
+def rebuild(*, as_json: bool) -> None:
+    """Make the daily sums anew from the events, and verify everything.
+
+    Raises:
+        LedgerBroken: the events themselves are not what was written.
+    """
+    settings = read_settings(os.environ)
+    with opened_ledger(settings) as ledger:
+        ledger.rebuild()
+        heads = ledger.verify()
+    _show(heads, settings, said="ledger_rebuilt", as_json=as_json)
 
 
 def export(*, form: str, output: Path | None, since: str | None, until: str | None) -> None:

@@ -18,6 +18,7 @@ from galerne.cli.commands.site_tables import (
     configurations_table,
     deciding_sources,
     figures_table,
+    growth_table,
     place_table,
     swing_table,
 )
@@ -41,7 +42,7 @@ from galerne.site import (
     search_to_json,
 )
 from galerne.site.edits import edit_scenario, read_changes
-from galerne.site.worded import warn_of
+from galerne.site.worded import warn_of, word_growth
 from galerne.site.wording import wording_in
 from galerne.site.worked import catalog_for, find_scenario
 
@@ -230,6 +231,11 @@ def print_plan(site_plan: SitePlan, console: Console, language: Language) -> Non
     keys = deciding_sources(site_plan)
     console.print(figures_table(site_plan, keys, language=language))
     console.print(swing_table(site_plan, language=language))
+    growth = word_growth(site_plan, wording)
+    if growth["rows"]:
+        console.print(growth_table(site_plan, language=language))
+        for note in growth["notes"]:
+            console.print(note, style="dim", markup=False)
     for text in warn_of(site_plan, wording):
         console.print(f"! {text}", style="bold yellow", markup=False)
     console.print(wording.phrases["method_note"], style="dim", markup=False)

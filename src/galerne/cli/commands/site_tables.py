@@ -20,8 +20,9 @@ from galerne.site import (
     summarise_plan,
 )
 from galerne.site.figures import FIGURES
-from galerne.site.worded import names_in, word_ends
+from galerne.site.worded import names_in, word_ends, word_growth
 from galerne.site.wording import Wording, wording_in
+from galerne.spread import Spread
 from galerne.units import HOUR_S
 
 SWINGS_SHOWN = 8
@@ -90,6 +91,8 @@ def comparison_table(comparison: SiteComparison, *, language: Language) -> Table
         words["because"],
         *(words[f"objective_{name}"].split(" ")[0] for name in others),
         *([words["on_front"]] if others else []),
+        words["connection"],
+        *([words["connection_served"]] if comparison.scenario.phases else []),
         title=words["compare_title"].format(
             name=comparison.scenario.site.name,
             n=len(comparison.places),
@@ -113,9 +116,29 @@ def comparison_table(comparison: SiteComparison, *, language: Language) -> Table
                 for name in others
             ),
             *(["•" if place.on_front else ""] if others else []),
+            _lead(place.lead_years, wording, words["unknown"]),
+            *(
+                [wording.percent(place.figures["horizon_served_ratio"].value)]
+                if comparison.scenario.phases
+                else []
+            ),
             style="bold" if place.rank == 1 else "",
         )
     return table
+
+
+def growth_table(plan: SitePlan, *, language: Language) -> Table:
+    """What each year of the horizon needs, and what of it is served."""
+    growth = word_growth(plan, wording_in(language))
+    table = plain_table(*growth["columns"], title=growth["title"])
+    for row in growth["rows"]:
+        table.add_row(*row)
+    return table
+
+
+def _lead(lead: Spread | None, wording: Wording, unknown: str) -> str:
+    """Years from the order of a connection to its power."""
+    return unknown if lead is None else wording.between(lead.low, lead.high, "years", best=lead.best)
 
 
 def _why(why: Mapping[str, float], unit: str, wording: Wording, language: Language) -> str:
@@ -190,6 +213,7 @@ def place_table(profile: PlaceProfile, *, language: Language) -> Table:
     table.add_row(
         words["place_price"], words["unknown"] if price is None else wording.quantity(price, "EUR/kWh")
     )
+    table.add_row(words["place_lead"], _lead(profile.lead_years, wording, words["unknown"]))
     table.add_row(words["place_build"], f"{wording.number(profile.build_usd_per_w)} $/W")
     return table
 
