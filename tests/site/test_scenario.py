@@ -1,8 +1,8 @@
 import pytest
 
 from galerne.errors import InvalidScenario
-from galerne.site import read_scenario
-from tests.site.factories import ESSONNE, changed, plan_of
+from galerne.site import locate_fault, read_scenario
+from tests.site.factories import ESSONNE, EXAMPLE, changed, plan_of
 
 
 def test_the_example_reads():
@@ -82,3 +82,33 @@ def test_what_the_catalogue_does_not_know_names_its_path(text, path):
 def test_a_slip_of_the_pen_gets_a_hint():
     with pytest.raises(InvalidScenario, match="did you mean 'essonne'"):
         plan_of(changed(place='"essone"'))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "where"),
+    [
+        ("peak_hour = 15", "peak_hour = 99", "workload.peak_hour"),
+        ('source = "scaleway-dc5"', "sauce = 1", "reported[3].sauce"),
+        ("[sampling]", "[samplings]", "sampling"),
+    ],
+)
+def test_a_fault_is_told_with_its_file_and_row(before, after, where):
+    text = EXAMPLE.replace(before, after, 1)
+    with pytest.raises(InvalidScenario) as caught:
+        read_scenario(text)
+    located = locate_fault(caught.value, text, file="mine.toml")
+    row = next((n for n, line in enumerate(text.splitlines(), start=1) if line.startswith(after)), None)
+    told = located.path.split(": ")
+    assert told[0] == (f"mine.toml:{row}" if where != "sampling" else "mine.toml")
+    assert told[1].startswith(where) or where == "sampling"
+
+
+def test_a_fault_of_another_file_keeps_its_name():
+    fault = InvalidScenario(path="hours.csv:12", problem="x")
+    assert locate_fault(fault, EXAMPLE, file="mine.toml") is fault
+
+
+def test_what_is_no_toml_names_the_file():
+    with pytest.raises(InvalidScenario) as caught:
+        read_scenario("[site")
+    assert locate_fault(caught.value, "[site", file="mine.toml").path == "mine.toml"

@@ -35,6 +35,7 @@ from galerne.catalog.records import (
 from galerne.errors import InvalidFact, UnknownId
 
 R = TypeVar("R", bound=Row)
+_NEARLY = 0.87  # of the letters of two file names
 
 
 class Table(Generic[R]):
@@ -150,8 +151,23 @@ class Catalog:
         return self.sources[row.sources.get(field) or row.sources["default"]]
 
     def _own_text(self, filename: str) -> str | None:
-        path = self._user_folder / filename if self._user_folder else None
-        return path.read_text(encoding="utf-8") if path and path.is_file() else None
+        if self._user_folder is None:
+            return None
+        self._refuse_misnamed(filename)
+        path = self._user_folder / filename
+        try:
+            return path.read_text(encoding="utf-8-sig") if path.is_file() else None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidFact(path=f"user {filename}", problem=str(error)) from error
+
+    def _refuse_misnamed(self, filename: str) -> None:
+        """A file whose name is nearly that of a table would otherwise be passed over in silence."""
+        assert self._user_folder is not None  # noqa: S101  # asked only where there is a folder
+        for path in self._user_folder.glob(f"*{Path(filename).suffix}"):
+            near = difflib.get_close_matches(path.name, [filename], cutoff=_NEARLY)
+            if near and path.name not in packaged_names():
+                problem = f"no table has this name; {filename} does"
+                raise InvalidFact(path=f"user {path.name}", problem=problem)
 
     def _table(self, kind: str, record: type[R], filename: str) -> Table[R]:
         load = load_csv if filename.endswith(".csv") else load_toml
@@ -169,6 +185,12 @@ def packaged_text(*parts: str) -> str:
         return resources.files("galerne.catalog").joinpath("data", *parts).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise InvalidFact(path="/".join(parts), problem="the catalogue has no such file") from error
+
+
+@functools.cache
+def packaged_names() -> frozenset[str]:
+    """Names of the files of tables."""
+    return frozenset(path.name for path in resources.files("galerne.catalog").joinpath("data").iterdir())
 
 
 @functools.cache

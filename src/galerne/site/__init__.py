@@ -14,11 +14,12 @@ from galerne.site.export import plan_to_json
 from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure
 from galerne.site.history import read_history, year_limits
+from galerne.site.hours import hours_to_csv
 from galerne.site.metered import Metered, read_metered
 from galerne.site.place import PlaceProfile, profile_place, profile_to_json
 from galerne.site.plan import Comparison, SitePlan, plan_site
 from galerne.site.profile import LoadProfile, load_profile, profile_scenario
-from galerne.site.reading import read_scenario
+from galerne.site.reading import locate_fault, read_scenario
 from galerne.site.scenario import Scenario
 from galerne.site.schema import scenario_schema
 from galerne.site.series import Hourly, read_hourly
@@ -45,7 +46,9 @@ __all__ = [
     "comparison_to_json",
     "eed_to_csv",
     "eed_to_json",
+    "hours_to_csv",
     "load_profile",
+    "locate_fault",
     "make_report",
     "metered_from_ledger",
     "metered_from_plan",

@@ -110,6 +110,7 @@ class SiteComparison:
         objectives: what they are ranked by; the first makes the order.
         left_out: reason by place that could not be computed.
         flips: where the ranking turns, the nearest first.
+        without_series: whether the scenario has hours of its own, which say nothing of other places.
     """
 
     scenario: Scenario
@@ -117,6 +118,7 @@ class SiteComparison:
     places: tuple[RankedPlace, ...]
     left_out: Mapping[str, str]
     flips: tuple[Flip, ...]
+    without_series: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +160,7 @@ def compare_sites(
             problem = f"there is no {objective!r}; there are {', '.join(OBJECTIVES)}"
             raise InvalidScenario(path="objective", problem=problem)
     candidates = _candidates(scenario, catalog, places)
+    without_series = scenario.series is not None
     scenario = dataclasses.replace(scenario, series=None)
     at_home = find_parts(scenario, catalog)
     tried: list[_Tried] = []
@@ -186,6 +189,7 @@ def compare_sites(
         places=_rank(tried, names, scenario),
         left_out=left_out,
         flips=_find_flips(tried, OBJECTIVES[names[0]], scenario),
+        without_series=without_series,
     )
 
 
@@ -359,6 +363,7 @@ def comparison_to_json(comparison: SiteComparison) -> dict[str, object]:
         },
         "objectives": list(comparison.objectives),
         "places": [dataclasses.asdict(place) for place in comparison.places],
+        "without_series": comparison.without_series,
         "left_out": dict(comparison.left_out),
         "flips": [dataclasses.asdict(flip) for flip in comparison.flips],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import re
 import tomllib
 import types
 import typing
@@ -50,6 +51,41 @@ SECTIONS: Mapping[str, type] = {
 OPTIONAL = frozenset({"load", "heat", "series", "contract"})
 LISTS: Mapping[str, type] = {"phases": Phase, "candidates": Candidate, "reported": Reported}
 """Lists of tables of a scenario file, such as ``[[reported]]``."""
+
+
+def locate_fault(error: InvalidScenario, text: str, *, file: str) -> InvalidScenario:
+    """The fault with the file and the row that it is in; as it is where it is not of that file.
+
+    Args:
+        error: names a key such as ``site.place``, or ``reported[1].source``.
+        text: of the scenario.
+        file: its name.
+    """
+    path = error.path
+    if path == "scenario":
+        return InvalidScenario(path=file, problem=error.problem)
+    section, _, key = path.partition(".")
+    name, _, number = section.partition("[")
+    if name not in {*SECTIONS, *LISTS, "scenario"}:
+        return error
+    row = _row_of(text, name, int(number.rstrip("]") or 0), key)
+    return InvalidScenario(path=f"{file}:{row}: {path}" if row else f"{file}: {path}", problem=error.problem)
+
+
+def _row_of(text: str, section: str, number: int, key: str) -> int:
+    """Row of a key, or of its section's header; 0 where there is neither."""
+    header = re.compile(rf"^\s*\[{{1,2}}\s*{re.escape(section)}\s*\]{{1,2}}")
+    lines = text.splitlines()
+    starts = [row for row, line in enumerate(lines) if header.match(line)]
+    if number >= len(starts):
+        return 0
+    start = starts[number]
+    for row in range(start + 1, len(lines)):
+        if lines[row].lstrip().startswith("["):
+            break
+        if key and re.match(rf"\s*{re.escape(key.partition('.')[0])}\s*=", lines[row]):
+            return row + 1
+    return start + 1
 
 
 def read_scenario(text: str) -> Scenario:

@@ -21,6 +21,10 @@ class Limits(NamedTuple):
     high: float
 
 
+SAMPLES = Limits(50, 4000)
+"""Samples that a plan may be drawn from."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
     """The place, its connection and what stands around the IT.
@@ -221,7 +225,7 @@ class Phase:
 class Sampling:
     """How uncertainty is carried: samples drawn, and from which seed."""
 
-    n_samples: Annotated[int, Limits(50, 4000)]
+    n_samples: Annotated[int, SAMPLES]
     seed: Annotated[int, Limits(0, 2**32)]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from galerne.catalog import Catalog
-from galerne.cli.commands.site import show_progress
+from galerne.cli.commands.site import Wish, show_progress
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import Settings, read_settings
 from galerne.clock import SystemClock
@@ -30,7 +30,6 @@ from galerne.site import (
     read_history,
     read_hourly,
     read_metered,
-    read_scenario,
     render_eed,
     year_limits,
 )
@@ -90,10 +89,12 @@ def report_eed(
     elif file.suffix.lower() == ".csv":
         metered = read_metered(file, year=year)
     else:
-        scenario = read_scenario(_text(file))
-        zone = scenario.site.zone
-        hourly = read_hourly(scenario.series, folder=file.parent)
-        with show_progress(phrases("galerne.cli", settings.language)["planning"]) as on_progress:
+        wish = Wish(scenario=file)
+        planning = phrases("galerne.cli", settings.language)["planning"]
+        with wish.located(), show_progress(planning) as on_progress:
+            scenario, folder = wish.read()
+            zone = scenario.site.zone
+            hourly = read_hourly(scenario.series, folder=folder)
             plan = plan_site(
                 scenario, catalog=catalog_for(scenario, catalog), hourly=hourly, on_progress=on_progress
             )

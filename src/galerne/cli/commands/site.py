@@ -31,6 +31,8 @@ from galerne.site import (
     SitePlan,
     compare_sites,
     comparison_to_json,
+    hours_to_csv,
+    locate_fault,
     plan_site,
     plan_to_json,
     profile_place,
@@ -42,6 +44,7 @@ from galerne.site import (
     search_to_json,
 )
 from galerne.site.edits import edit_scenario, read_changes
+from galerne.site.scenario import SAMPLES
 from galerne.site.worded import warn_of, word_growth
 from galerne.site.wording import wording_in
 from galerne.site.worked import catalog_for, find_scenario
@@ -74,9 +77,27 @@ class Wish:
             raise InvalidScenario(path=str(path), problem=str(error)) from error
         scenario = read_scenario(edit_scenario(text, read_changes(self.changes)) if self.changes else text)
         if self.n_samples:
+            if not SAMPLES.low <= self.n_samples <= SAMPLES.high:
+                problem = f"{self.n_samples} is not between {SAMPLES.low:g} and {SAMPLES.high:g}"
+                raise InvalidScenario(path="--samples", problem=problem)
             sampling = replace(scenario.sampling, n_samples=self.n_samples)
             scenario = replace(scenario, sampling=sampling)
         return scenario, path.parent
+
+    @contextlib.contextmanager
+    def located(self) -> Iterator[None]:
+        """Tell of each fault of the scenario, whenever it is found, in which row of which file it is."""
+        try:
+            yield
+        except InvalidScenario as error:
+            if error.path in {change.partition("=")[0].strip() for change in self.changes}:
+                raise InvalidScenario(path=f"--set {error.path}", problem=error.problem) from None
+            path = find_scenario(self.scenario)
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                raise error from None
+            raise locate_fault(error, text, file=path.name) from None
 
 
 def plan(wish: Wish, *, report: Path | None, as_json: bool) -> None:
@@ -115,10 +136,10 @@ def _plan(wish: Wish, report: Path | None) -> SitePlan:
     """The plan, its report written where one is asked for."""
     settings = read_settings(os.environ)
     words = phrases("galerne.cli", settings.language)
-    wanted, folder = wish.read()
-    hourly = read_hourly(wanted.series, folder=folder)
-    catalog = catalog_for(wanted, Catalog(settings.catalog_folder))
-    with show_progress(words["planning"]) as on_progress:
+    with wish.located(), show_progress(words["planning"]) as on_progress:
+        wanted, folder = wish.read()
+        hourly = read_hourly(wanted.series, folder=folder)
+        catalog = catalog_for(wanted, Catalog(settings.catalog_folder))
         made = plan_site(wanted, catalog=catalog, hourly=hourly, on_progress=on_progress)
     if report is not None:
         with show_progress(words["drawing"]) as on_progress:
@@ -136,8 +157,8 @@ def compare(wish: Wish, *, places: str, objectives: tuple[str, ...], as_json: bo
     settings = read_settings(os.environ)
     words = phrases("galerne.cli", settings.language)
     wanted = [] if places == "all" else [place.strip() for place in places.split(",") if place.strip()]
-    scenario, _ = wish.read()
-    with show_progress(words["comparing"]) as on_progress:
+    with wish.located(), show_progress(words["comparing"]) as on_progress:
+        scenario, _ = wish.read()
         comparison = compare_sites(
             scenario,
             catalog=catalog_for(scenario, Catalog(settings.catalog_folder)),
@@ -186,9 +207,10 @@ def configs(wish: Wish, *, n_accelerators: int, as_json: bool) -> None:
         Infeasible: no layout fits or is fast enough.
     """
     settings = read_settings(os.environ)
-    scenario, _ = wish.read()
-    catalog = catalog_for(scenario, Catalog(settings.catalog_folder))
-    search = search_configurations(scenario, catalog=catalog, n_accelerators=n_accelerators)
+    with wish.located():
+        scenario, _ = wish.read()
+        catalog = catalog_for(scenario, Catalog(settings.catalog_folder))
+        search = search_configurations(scenario, catalog=catalog, n_accelerators=n_accelerators)
     if as_json:
         print_json(search_to_json(search))
         return
@@ -199,6 +221,26 @@ def configs(wish: Wish, *, n_accelerators: int, as_json: bool) -> None:
     console.print(words["configs_tried"].format(n=search.n_tried, error=error), style="dim", markup=False)
 
 
+def hours(*, place: str, year: int, out: Path | None) -> None:
+    """Print a year of hours of a place, or write it.
+
+    Raises:
+        UnknownId: there is no such place.
+        InvalidScenario: the file cannot be written.
+    """
+    settings = read_settings(os.environ)
+    text = hours_to_csv(Catalog(settings.catalog_folder), place, year=year)
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidScenario(path=str(out), problem=f"the hours cannot be written: {error}") from error
+    words = phrases("galerne.cli", settings.language)
+    make_console().print(words["hours_written"].format(path=out), markup=False)
+
+
 def schema() -> None:
     """Print the schema of scenario files."""
     print_json(scenario_schema())
@@ -207,7 +249,8 @@ def schema() -> None:
 @contextlib.contextmanager
 def show_progress(what: str) -> Iterator[Callable[[float], None]]:
     """A bar on the error stream for as long as the block lasts; nothing in a pipe."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=1.0)
         yield lambda share: bar.update(task, completed=share)
 

@@ -161,6 +161,8 @@ def comparison_lines(comparison: SiteComparison, *, language: Language) -> Itera
     names = {place.place_id: place.name for place in comparison.places}
     yield words["compare_equal"]
     yield words["compare_basis"]
+    if comparison.without_series:
+        yield words["compare_without_series"]
     if len(comparison.objectives) > 1:
         yield words["compare_front"].format(
             objectives=", ".join(words[f"objective_{name}"] for name in comparison.objectives),
