@@ -16,8 +16,8 @@ _DIGITS = {"dry_bulb_c": 2, "wet_bulb_c": 2, "eur_per_kwh": 4, "g_per_kwh": 1}
 def hours_to_csv(catalog: Catalog, place_id: str, *, year: int) -> str:
     """Every hour of a year in local standard time, as ``[series]`` reads it; 29 February is left out.
 
-    Weather is the normal of the hour and month; price and carbon are the zone's of the year, the same in every
-    hour until somebody puts their own in. A zone without a price has no column of prices.
+    Weather is the normal of the hour and month; price and carbon are the zone's of the year, the same in
+    every hour until somebody puts their own in. A zone without a price has no column of prices.
 
     Args:
         catalog: where the place is.
