@@ -120,7 +120,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path):
 
 def test_what_is_rendered_is_kept_with_who_drew_it(store):
     _, answer = store.begin("q", conversation_id=None, model_id=None)
-    store.save_rendered(answer.id, ["<p>a</p>"], by="v1")
+    store.save_rendered({answer.id: ["<p>a</p>"]}, by="v1")
     assert (store.message(answer.id).rendered, store.message(answer.id).rendered_by) == (("<p>a</p>",), "v1")
 
 

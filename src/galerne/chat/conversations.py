@@ -102,6 +102,20 @@ class ConversationStore(WrittenAnswers):
         self._write(answer)
         return answer
 
+    def begin_beside(self, message_id: str, *, model_id: str | None) -> ChatMessage:
+        """Begin another model's answer beside one; the branch that is shown ends there until one is kept."""
+        other = self.regenerate(message_id, model_id=model_id)
+        self._update(message_id, {"beside_id": other.id})
+        self._change(other.conversation_id, leaf_id=message_id)
+        return other
+
+    def keep_answer(self, message_id: str) -> str:
+        """Go on with one of two answers beside each other; the other stays as a branch."""
+        pair = sa.or_(messages.c.id == message_id, messages.c.beside_id == message_id)
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(messages).where(pair, self._of_mine()).values(beside_id=None))
+        return self.show_branch(message_id)
+
     def resume(self, message_id: str) -> ChatMessage:
         """Open an answer again that was cut, stopped or interrupted; what is written and paid stays."""
         old = self.message(message_id)

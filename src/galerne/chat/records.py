@@ -75,6 +75,7 @@ class ChatMessage:
         rendered: its blocks as HTML, by the renderer named in ``rendered_by``.
         citations: the passages it was given; ``[1]`` in it is the first.
         quoted: it is made of those passages, word for word; no model wrote it.
+        beside_id: another model's answer to the same question, to be seen beside it until one is kept.
     """
 
     id: str
@@ -94,6 +95,7 @@ class ChatMessage:
     citations: tuple[Citation, ...] = ()
     quoted: bool = False
     tool_uses: tuple[ToolUse, ...] = ()
+    beside_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,12 +106,14 @@ class ThreadPage:
         places: of each message among its siblings, by id.
         earlier_id: before which the earlier ones are; ``None`` at the beginning.
         more_follow: the branch goes on after them.
+        beside: the answer to be seen beside the last one, while neither is kept.
     """
 
     messages: tuple[ChatMessage, ...]
     places: Mapping[str, Place]
     earlier_id: str | None
     more_follow: bool = False
+    beside: ChatMessage | None = None
 
 
 def title_of(text: str) -> str:

@@ -147,8 +147,11 @@ class Threads:
         end = path.index(before_id) if before_id in path else len(path)
         start = max(0, end - limit)
         shown = path[start:end]
+        read = self._read(shown)
+        beside_id = read[-1].beside_id if read and end == len(path) else None
         return ThreadPage(
-            messages=tuple(self._read(shown)),
+            messages=tuple(read),
+            beside=next(iter(self._read([beside_id])), None) if beside_id else None,
             places={message_id: tree.place(message_id) for message_id in shown},
             earlier_id=path[start] if start else None,
             more_follow=end < len(path),

@@ -66,10 +66,13 @@ class WrittenAnswers(Threads):
         allowed = {*self.conversation(conversation_id).allowed_tools, name}
         self._change(conversation_id, allowed_tools=sorted(allowed))
 
-    def save_rendered(self, message_id: str, blocks: Sequence[str], *, by: str) -> None:
-        """Keep the blocks of an answer that changes no more, and who drew them."""
-        drawn = {"rendered": list(blocks), "rendered_by": by}
-        self._update(message_id, drawn, survives_power_loss=False)
+    def save_rendered(self, drawn: Mapping[str, Sequence[str]], *, by: str) -> None:
+        """Keep the blocks of answers that change no more, by their ids, and who drew them."""
+        statement = sa.update(messages).where(messages.c.id == sa.bindparam("message_id"), self._of_mine())
+        statement = statement.values(rendered=sa.bindparam("blocks"), rendered_by=by)
+        rows = [{"message_id": key, "blocks": list(blocks)} for key, blocks in drawn.items()]
+        with writing(self._engine, survives_power_loss=False) as connection:
+            connection.execute(statement, rows)
 
     def save_grounds(
         self,

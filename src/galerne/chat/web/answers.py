@@ -15,7 +15,7 @@ from galerne.chat.tools.document_search import Find
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.turns import calls_turns
-from galerne.chat.web.rendered import keep_rendered
+from galerne.chat.web.rendered import draw, keep_drawn
 from galerne.chat.web.tool_rounds import ToolRounds
 from galerne.chat.web.writing import WritingAnswer
 from galerne.errors import AnswerRefused, GalerneError
@@ -127,7 +127,7 @@ class AnswerDesk:
             try:
                 await self._save(answer, status=status, problem_code=problem_code or None)
                 await asyncio.to_thread(self._rounds.close, answer)
-                await asyncio.to_thread(keep_rendered, self._stores, answer.message, answer.text, answer.uses)
+                await asyncio.to_thread(self._keep_drawn, answer)
             finally:
                 await answer.end(status)
 
@@ -200,3 +200,6 @@ class AnswerDesk:
             status=status,
             **facts,
         )
+
+    def _keep_drawn(self, answer: WritingAnswer) -> None:
+        keep_drawn(self._stores, {answer.message.id: draw(answer.message, answer.text, answer.uses)})

@@ -54,6 +54,8 @@ async def ask(web: Web, request: Request) -> Response:
         home = {"conversation_id": asked.conversation_id, "message_id": asked.id}
         await asyncio.to_thread(store.documents.attach, drafts, **home)
     await _start(web, request, answer, model=form.get("model"))
+    if beside := form.get("beside"):
+        await _start_beside(web, request, answer, model=beside)
     return await _reply(web, request, first=asked, answer=answer)
 
 
@@ -78,6 +80,37 @@ async def regenerate(web: Web, request: Request) -> Response:
     answer = await asyncio.to_thread(web.stores.of(message_id).regenerate, message_id, model_id=model)
     await _start(web, request, answer, model=model)
     return await _reply(web, request, first=answer, answer=answer)
+
+
+async def compare(web: Web, request: Request) -> Response:
+    """``POST /ui/messages/{message_id}/compare``: another model's answer, beside this one."""
+    message_id = request.path_params["message_id"]
+    model = (await read_form(request) or {}).get("model")
+    message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    if not model:
+        models = pages.talking_models(await web.client.models())
+        model = next((entry["id"] for entry in models if entry["id"] != message.model_id), None)
+    await _start_beside(web, request, message, model=model)
+    return await _reply(web, request, first=message, answer=message)
+
+
+async def keep_answer(web: Web, request: Request) -> Response:
+    """``POST /ui/messages/{message_id}/keep``: go on with one of two answers beside each other."""
+    message_id = request.path_params["message_id"]
+    await asyncio.to_thread(web.stores.of(message_id).keep_answer, message_id)
+    message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    return await _reply(web, request, first=message, answer=None)
+
+
+async def show_difference(web: Web, request: Request) -> Response:
+    """``GET /ui/answers/{message_id}/difference``: what the answer beside this one took more or less."""
+    message_id = request.path_params["message_id"]
+    store = web.stores.of(message_id)
+    message = await asyncio.to_thread(store.message, message_id)
+    if message.beside_id is None:
+        return Response(status_code=404)
+    other = await asyncio.to_thread(store.message, message.beside_id)
+    return pages.difference_fragment(request, message, other)
 
 
 async def continue_answer(web: Web, request: Request) -> Response:
@@ -209,6 +242,12 @@ async def _start(web: Web, request: Request, answer: ChatMessage, *, model: str 
         return Plan(message=message, turns=grounded.turns, text=grounded.quotation, find=find)
 
     await web.desk.start(answer, prepare, model=model or None, manner=manner)
+
+
+async def _start_beside(web: Web, request: Request, answer: ChatMessage, *, model: str | None) -> None:
+    store = web.stores.of(answer.id)
+    other = await asyncio.to_thread(store.begin_beside, answer.id, model_id=model)
+    await _start(web, request, other, model=model)
 
 
 async def _known_project(web: Web, project_id: str) -> str | None:

@@ -17,6 +17,7 @@ from galerne.chat.web import pages
 from galerne.chat.web.export import FORMATS, export_conversation
 from galerne.chat.web.guard import read_body, read_form
 from galerne.chat.web.parts import Web, wants_json
+from galerne.chat.web.turn_view import sources_of
 from galerne.errors import ChatError, InvalidRequest, RequestTooLarge
 
 _HISTORY_STEP = 100
@@ -84,7 +85,7 @@ async def show_turns(web: Web, request: Request) -> Response:
                 "model": turn.model_id,
                 "receipt_id": turn.receipt_id,
                 "receipt": turn.receipt,
-                "sources": pages.sources_of(turn, pages.language_of(request)),
+                "sources": sources_of(turn, pages.language_of(request)),
                 "quoted": turn.quoted,
             }
             for turn in thread

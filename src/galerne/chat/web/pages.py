@@ -9,28 +9,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from galerne.chat.bill import Bill
 from galerne.chat.bill_view import BillView, view_bill
 from galerne.chat.chain_view import ChainView
-from galerne.chat.documents.prompt import place_text
+from galerne.chat.difference import view_difference
 from galerne.chat.documents.records import Document
-from galerne.chat.figures import quantity
 from galerne.chat.fit_view import FitRow
 from galerne.chat.projects import Project
-from galerne.chat.receipt_view import view_receipt
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
 from galerne.chat.search import SearchHit
 from galerne.chat.temporary import Stores
 from galerne.chat.tools.records import Tool, ToolUse
-from galerne.chat.turns import marked_use
+from galerne.chat.web import turn_view
 from galerne.chat.web.assets import asset_path
 from galerne.chat.web.chain import SPARK_HEIGHT, SPARK_WIDTH, spark_path
-from galerne.chat.web.markdown import cited_numbers, renderer_version
-from galerne.chat.web.rendered import keep_rendered
+from galerne.chat.web.turn_view import advice_for, turn_facts, turns_of_page
 from galerne.language import Language, phrases, preferred_language
 
 LANGUAGE_COOKIE = "galerne-language"
@@ -80,7 +76,7 @@ def conversation_page(
     """A conversation, or the start of one."""
     say = phrases(_PACKAGE, language_of(request))
     language = language_of(request)
-    conversation, models = shown.conversation, shown.models
+    conversation, models = shown.conversation, talking_models(shown.models)
     project_id = conversation.project_id if conversation else shown.project_id
     used = [message.model_id for message in shown.page.messages if message.model_id]
     return _page(
@@ -92,7 +88,7 @@ def conversation_page(
         temporary=shown.temporary,
         projects=shown.projects,
         project=next((entry for entry in shown.projects if entry.id == project_id), None),
-        turns=_turns(shown.page, language, stores),
+        turns=turns_of_page(shown.page, language, stores),
         earlier_id=shown.page.earlier_id,
         more_follow=shown.page.more_follow,
         bill=view_bill(shown.bill, language=language) if shown.bill else None,
@@ -111,7 +107,7 @@ def conversation_page(
 def turns_fragment(request: Request, page: ThreadPage, stores: Stores) -> str:
     """Messages to put on the page, and what leads to those before them."""
     conversation_id = page.messages[0].conversation_id if page.messages else ""
-    turns = _turns(page, language_of(request), stores)
+    turns = turns_of_page(page, language_of(request), stores)
     facts = {"earlier_id": page.earlier_id, "conversation_id": conversation_id}
     return _render(request, "turns.html", turns=turns, **facts)
 
@@ -123,7 +119,18 @@ def card_fragment(request: Request, message_id: str, use: ToolUse) -> str:
 
 def foot_fragment(request: Request, message: ChatMessage) -> HTMLResponse:
     """What stands under an answer."""
-    return HTMLResponse(_render(request, "foot.html", turn=_turn(message, language_of(request))))
+    return HTMLResponse(_render(request, "foot.html", turn=turn_facts(message, language_of(request))))
+
+
+def difference_fragment(request: Request, message: ChatMessage, other: ChatMessage) -> HTMLResponse:
+    """What stands under two answers beside each other."""
+    difference = view_difference(message, other, language=language_of(request))
+    return HTMLResponse(_render(request, "difference.html", difference=difference, pair=(message, other)))
+
+
+def talking_models(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that answer: a model that only makes vectors is nobody to talk to."""
+    return [entry for entry in models if entry.get("capabilities", {}).get("completion_chat", True)]
 
 
 def bill_fragment(request: Request, bill: BillView | None) -> HTMLResponse:
@@ -172,7 +179,7 @@ def passage_page(request: Request, *, whole: bool, **facts: Any) -> HTMLResponse
 
 def document_facts(request: Request, document: Document) -> str:
     """Size, passages and how they are found, in a few words."""
-    return _facts(document, language_of(request))
+    return turn_view.document_facts(document, language_of(request))
 
 
 def chain_page(request: Request, view: ChainView) -> HTMLResponse:
@@ -212,54 +219,6 @@ def problem_page(request: Request, phrase: str, *, status: int, advice: str = ""
     return _page(request, "problem.html", status=status, phrase=phrase, advice=text)
 
 
-def advice_for(problem_code: str, language: Language) -> str:
-    """What a person can do about a problem."""
-    say = phrases(_PACKAGE, language)
-    return say.get(f"advice_{problem_code}", say["advice_other"])
-
-
-def _turns(page: ThreadPage, language: Language, stores: Stores) -> list[dict[str, Any]]:
-    attached: dict[str | None, list[tuple[Document, str]]] = {}
-    if page.messages:
-        home = page.messages[0].conversation_id
-        for document in stores.of(home).documents.of(conversation_id=home):
-            attached.setdefault(document.message_id, []).append((document, _facts(document, language)))
-    return [
-        _turn(message, language)
-        | {
-            "blocks": _blocks(message, stores),
-            "place": page.places.get(message.id),
-            "documents": attached.get(message.id, []),
-        }
-        for message in page.messages
-    ]
-
-
-def _blocks(message: ChatMessage, stores: Stores) -> list[Markup | ToolUse]:
-    if message.role != "assistant" or message.status is MessageStatus.WRITING:
-        return []
-    kept = message.rendered_by == renderer_version()
-    uses = message.tool_uses
-    blocks = message.rendered if kept else keep_rendered(stores, message, message.content, uses)
-    # Sanitised last by the renderer: the only HTML that does not come from a template.
-    return [marked_use(block, uses) or Markup(block) for block in blocks]  # noqa: S704 - see above
-
-
-def _turn(message: ChatMessage, language: Language) -> dict[str, Any]:
-    receipts = [*message.past_receipts, *([message.receipt] if message.receipt else [])]
-    say = phrases(_PACKAGE, language)
-    return {
-        "message": message,
-        "writing": message.status is MessageStatus.WRITING,
-        "receipts": [view_receipt(receipt, language=language) for receipt in receipts],
-        "awaits_receipt": bool(message.receipt_id) and message.receipt is None,
-        "advice": advice_for(message.problem_code, language) if message.problem_code else "",
-        "resumable": bool(message.content) and message.status in _RESUMABLE,
-        "sources": sources_of(message, language),
-        "model": message.model_id or say["assistant"],
-    }
-
-
 def _tool_rows(shown: ShownConversation) -> list[dict[str, Any]]:
     """The tools to tick; those that ask nobody are ticked until somebody chooses."""
     chosen = shown.conversation.manner.tools if shown.conversation else None
@@ -273,27 +232,6 @@ def _tool_rows(shown: ShownConversation) -> list[dict[str, Any]]:
         }
         for tool in shown.tools
     ]
-
-
-def sources_of(message: ChatMessage, language: Language) -> list[dict[str, Any]]:
-    """The passages of an answer: those it names first, the others after them."""
-    named = cited_numbers(message.content, len(message.citations))
-    return [
-        {
-            "n": n,
-            "name": citation.name,
-            "place": place_text(citation.position, language=language),
-            "cited": n in named,
-        }
-        for n, citation in enumerate(message.citations, start=1)
-    ]
-
-
-def _facts(document: Document, language: Language) -> str:
-    say = phrases(_DOCUMENTS, language)
-    size = str(quantity(float(document.size_bytes), "B", language=language, digits=2))
-    found = "document_by_both" if document.n_vectors == document.n_passages else "document_by_text"
-    return f"{say['document_facts'].format(size=size, passages=document.n_passages)}, {say[found]}"
 
 
 def _history(conversations: Sequence[Conversation], *, limit: int, language: Language) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from galerne.chat.planner import CHOICES, GROUPS, LEVERS, SIZES, changes_of, fie
 from galerne.chat.planner.view import DAY_HEIGHT, DAY_WIDTH
 from galerne.chat.web import pages
 from galerne.chat.web.parts import Web
+from galerne.chat.web.turn_view import advice_for
 from galerne.errors import AnswerRefused, GalerneError
 from galerne.language import Language, phrases
 
@@ -140,7 +141,7 @@ async def _result(
             "query": draft.query,
             "beside_query": beside_query,
             "problem": error.hint if isinstance(error, AnswerRefused) else "",
-            "advice": pages.advice_for(error.code, language),
+            "advice": advice_for(error.code, language),
         }
     return {
         "view": view_plan(plan, other),

@@ -12,8 +12,7 @@ const status = find("#status");
 const toBottom = find("[data-action=bottom]");
 const main = find("main");
 let following = true; // the reader is at the end and wants to stay there
-let current = null; // the answer being written
-let source = null; // where it comes from
+const writing = new Map(); // the answers being written, and where each comes from
 
 const atEnd = () => main.scrollHeight - main.scrollTop - main.clientHeight < 80;
 const goToEnd = () => main.scrollTo({ top: main.scrollHeight });
@@ -23,10 +22,9 @@ main.addEventListener("scroll", () => {
   toBottom.hidden = following;
 }, { passive: true });
 
-function setWriting(article) {
-  current = article;
-  send.hidden = article !== null;
-  halt.hidden = article === null;
+function showWriting() {
+  send.hidden = writing.size > 0;
+  halt.hidden = writing.size === 0;
 }
 
 function decorate(root) {
@@ -61,11 +59,10 @@ function place(article, { index, html, sealed }) {
 }
 
 function follow(article) {
-  setWriting(article);
   status.textContent = status.dataset.waiting;
-  source?.close();
-  source = new EventSource(`/ui/answers/${article.dataset.answer}/events`);
-  const mine = source;
+  const mine = new EventSource(`/ui/answers/${article.dataset.answer}/events`);
+  writing.set(article, mine);
+  showWriting();
   mine.addEventListener("block", (event) => {
     status.textContent = status.dataset.writing;
     place(article, JSON.parse(event.data));
@@ -80,12 +77,14 @@ function follow(article) {
 }
 
 function leave() {
-  source?.close(); // it goes on being written; the page looks elsewhere
-  setWriting(null);
+  for (const source of writing.values()) source.close(); // they go on being written; the page looks elsewhere
+  writing.clear();
+  showWriting();
 }
 
 async function finish(article) {
-  if (current === article) setWriting(null);
+  writing.delete(article);
+  showWriting();
   article.removeAttribute("data-writing");
   article.setAttribute("aria-busy", "false");
   find(".dots", article)?.remove();
@@ -96,6 +95,19 @@ async function finish(article) {
   await settle(article);
   await showBill();
 }
+
+// Under two answers beside each other: what one took more than the other, once both are written and paid.
+async function judge(pair) {
+  if (!pair?.isConnected || find("[data-writing]", pair)) return;
+  const html = await (await load(`/ui/answers/${pair.dataset.pair}/difference`)).text();
+  const verdict = find(".verdict", pair);
+  const focused = [...verdict.querySelectorAll("button")].indexOf(document.activeElement);
+  verdict.replaceChildren(fragment(html));
+  verdict.querySelectorAll("button")[focused]?.focus();
+  if (following) goToEnd();
+}
+
+const paired = (article) => judge(article.closest(".duo")).catch(() => {});
 
 async function showBill() {
   const conversation = form.elements.conversation.value;
@@ -120,32 +132,37 @@ function put({ html, answer, address }, from = null) {
   for (const notice of turns.querySelectorAll(":scope > .notice")) notice.remove();
   turns.append(fragment(html));
   find(":scope > .earlier:not(:first-child)", turns)?.remove();
-  form.elements.after.value = turns.lastElementChild?.id.slice(2) ?? "";
+  const last = turns.lastElementChild;
+  form.elements.after.value = last?.dataset.after ?? last?.id.slice(2) ?? "";
   decorate(turns);
   following = Boolean(answer);
   if (answer) {
     goToEnd();
-    follow(find(`#m-${CSS.escape(answer)}`));
+    followAll();
   }
+}
+
+function followAll() {
+  for (const article of turns.querySelectorAll("[data-writing]")) if (!writing.has(article)) follow(article);
 }
 
 // Other words, another answer, the rest of one, another branch.
 async function branch(branching) {
-  if (current && !branching.action.endsWith("/show")) return;
+  if (writing.size && !/\/(show|keep)$/.test(branching.action)) return;
   const body = new URLSearchParams(new FormData(branching));
   const model = document.querySelector("select[name=model]");
-  if (model) body.set("model", model.value);
-  const from = branching.closest(".turn");
+  if (model && !body.has("model")) body.set("model", model.value);
+  const from = branching.closest(".duo, .turn");
   const walked = branching.closest(".walk") && branching.action;
   try {
     const response = await load(branching.action, { method: "POST", body, headers: { accept: "application/json" } });
     const facts = await response.json();
-    if (current && from.compareDocumentPosition(current) & 4) leave();
+    if ([...writing.keys()].some((article) => from.compareDocumentPosition(article) & 4)) leave();
     put(facts, from);
     const article = find(`#m-${CSS.escape(facts.first)}`);
     if (walked) (find(".walk button:not(:disabled)", article) ?? question).focus();
     else question.focus();
-    for (const writing of turns.querySelectorAll("[data-writing]")) if (writing !== current) follow(writing);
+    followAll();
   } catch {
     turns.append(find("#offline").content.cloneNode(true));
     goToEnd();
@@ -172,17 +189,18 @@ async function settle(article) {
       if (receipt) receipt.open = open;
       if (receipt && inside) find("summary", receipt).focus();
       if (following) goToEnd();
-      if (!find("[data-state=provisional]", foot)) return;
+      if (!find("[data-state=provisional]", foot)) break;
     } catch {
       // The daemon may be restarting; the next look tells.
     }
     await pause(tries < 20 ? 1000 : 5000);
   }
+  paired(article);
 }
 
 async function ask() {
   const text = question.value.trim();
-  if (!text || current || send.disabled) return;
+  if (!text || writing.size || send.disabled) return;
   send.disabled = true;
   await ready();
   const body = new URLSearchParams(new FormData(form));
@@ -193,6 +211,7 @@ async function ask() {
     const facts = await response.json();
     const { conversation, address } = facts;
     sent();
+    if (form.elements.beside) form.elements.beside.value = ""; // once: nobody pays twice without knowing
     find("#empty")?.remove();
     if (form.elements.conversation.value !== conversation) {
       form.elements.conversation.value = conversation;
@@ -214,7 +233,9 @@ async function ask() {
 }
 
 function stop() {
-  if (current) load(`/ui/answers/${current.dataset.answer}/stop`, { method: "POST" }).catch(() => {});
+  for (const article of writing.keys()) {
+    load(`/ui/answers/${article.dataset.answer}/stop`, { method: "POST" }).catch(() => {});
+  }
 }
 
 function grow() {
@@ -291,6 +312,35 @@ document.addEventListener("submit", (event) => {
   branch(event.target);
 });
 
+// Another model's answer beside this one: the only other one at once, else whichever is chosen.
+const beside = find("#beside");
+let comparing = null;
+
+function compareWith(model) {
+  const hidden = find("[name=model]", comparing) ?? document.createElement("input");
+  hidden.type = "hidden";
+  hidden.name = "model";
+  hidden.value = model;
+  comparing.append(hidden);
+  branch(comparing);
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-compare]")) return;
+  event.preventDefault();
+  comparing = event.target;
+  const others = [...beside.querySelectorAll("button[value]:not([value=''])")];
+  for (const button of others) button.hidden = button.value === comparing.dataset.compare;
+  const open = others.filter((button) => !button.hidden);
+  if (open.length === 1) compareWith(open[0].value);
+  else beside.showModal();
+});
+
+beside?.addEventListener("close", () => {
+  if (beside.returnValue) compareWith(beside.returnValue);
+  beside.returnValue = "";
+});
+
 function edit(details) {
   details.open = true;
   const words = find("textarea", details);
@@ -307,7 +357,7 @@ document.addEventListener("keydown", (event) => {
   const editing = event.target.closest?.("details.edit[open]");
   if (event.key === "Escape" && editing) unedit(event.target);
   else if (event.key === "Escape" && event.target.closest?.("details.menu[open], dialog")) return;
-  else if (event.key === "Escape" && current) stop();
+  else if (event.key === "Escape" && writing.size) stop();
   if (editing && event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.matches("textarea")) {
     event.preventDefault();
     event.target.form.requestSubmit();
@@ -326,7 +376,7 @@ question.addEventListener("keydown", (event) => {
     ask();
   }
   // As in a shell: the last question comes back, to be asked in other words.
-  if (event.key === "ArrowUp" && !question.value && !current) {
+  if (event.key === "ArrowUp" && !question.value && !writing.size) {
     const last = [...turns.querySelectorAll("details.edit")].at(-1);
     if (last) {
       event.preventDefault();
