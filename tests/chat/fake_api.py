@@ -72,6 +72,10 @@ class FakeApi:
     pieces: list[str] = field(default_factory=lambda: ["Hello, ", "**world**."])
     open_pieces: int | None = None
     pause_s: float = 0.0
+    presence: dict[str, str] = field(
+        default_factory=lambda: {"galerne-mini": "loaded", "ministral-3-3b": "installed"}
+    )
+    arriving: list[dict[str, Any]] = field(default_factory=list)
     reason: str = "stop"
     failure: tuple[int, dict[str, Any]] | None = None
     final_after: int = 1
@@ -99,6 +103,9 @@ class FakeApi:
                 Route("/v1/galerne/queue", self._queue),
                 Route("/v1/galerne/prices", self._prices),
                 Route("/v1/galerne/limits", self._limits),
+                Route("/v1/galerne/engines", self._engines),
+                Route("/v1/galerne/pulls", self._pulls),
+                Route("/v1/admin/engines/{model_id}", self._load, methods=["PUT"]),
                 Route("/v1/tokenize/count", self._count, methods=["POST"]),
                 Route("/v1/embeddings", self._embed, methods=["POST"]),
                 Route("/health", lambda _: JSONResponse({"status": "ok"})),
@@ -213,6 +220,32 @@ class FakeApi:
     async def _limits(self, _: Request) -> Response:
         limit = {"subject": "key:a", "unit": "tokens", "period": "day", "limit": 1000.0, "spent": 120.0}
         return JSONResponse({"data": [{**limit, "held": 0.0, "remaining": 880.0, "resets_at": 1767225600.0}]})
+
+    async def _engines(self, _: Request) -> Response:
+        loading = {"elapsed_s": 1.0, "progress_ratio": 0.4, "retry_after_s": 2.0}
+        rows = [
+            {
+                "model_id": model_id,
+                "presence": presence,
+                "resident_bytes": 96e6,
+                "n_active": self.n_active,
+                "tokens_per_s": 30.0,
+                "unload_in_s": 240.0,
+                "loading": loading if presence == "loading" else None,
+            }
+            for model_id, presence in self.presence.items()
+        ]
+        return JSONResponse({"object": "list", "data": rows})
+
+    async def _pulls(self, _: Request) -> Response:
+        return JSONResponse({"data": self.arriving})
+
+    async def _load(self, request: Request) -> Response:
+        model_id = request.path_params["model_id"]
+        if model_id not in self.presence:
+            return JSONResponse({"error": {"code": "does_not_fit", "message": "no"}}, status_code=422)
+        self.presence[model_id] = "loading"
+        return JSONResponse({"error": {"code": "model_loading", "message": "soon"}}, status_code=503)
 
     async def _chain(self, _: Request) -> Response:
         return JSONResponse(a_chain(self))

@@ -200,11 +200,3 @@ def test_words_stream_as_markdown_for_a_terminal(fake_api, web):
 @pytest.mark.parametrize("action", ["edit", "regenerate", "continue", "show"])
 def test_messages_that_are_not_there_are_not_found(web, action):
     assert post(web, f"/ui/messages/nowhere/{action}", question="x").status_code == 404
-
-
-def test_what_fits_is_shown_served_first_and_too_large_last(web):
-    shown = web.get("/ui/fit").text
-    places = [shown.index(name) for name in ("Galerne mini", "Ministral 3 8B".title(), "Mistral Large 3")]
-    assert places == sorted(places)
-    assert "400\u202fGB too much" in shown
-    assert "11\u202ftokens/s" in shown or "4.5\u202ftokens/s" in shown

@@ -156,6 +156,28 @@ class ApiClient:
         """Which models fit on the machine of this server."""
         return await self._get("/v1/galerne/fit")
 
+    async def engines(self) -> list[dict[str, Any]]:
+        """Every model of this server and its life in memory."""
+        data: list[dict[str, Any]] = (await self._get("/v1/galerne/engines"))["data"]
+        return data
+
+    async def pulls(self) -> list[dict[str, Any]]:
+        """Model files that are arriving; none where the server does not say."""
+        try:
+            data: list[dict[str, Any]] = (await self._get("/v1/galerne/pulls"))["data"]
+        except AnswerRefused:
+            return []
+        return data
+
+    async def load(self, model: str) -> None:
+        """Have a model loaded, without waiting for it.
+
+        Raises:
+            AnswerRefused: ``model_loading`` while it loads; else it cannot be.
+        """
+        response = await self._connection().put(f"/v1/admin/engines/{model}", json={"wait_s": 0})
+        await _raise_for_problem(response)
+
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]], *, model: str) -> int:
         """How many tokens a conversation has, with the model's template around it."""
         counted = await self._post("/v1/tokenize/count", {"model": model, "messages": list(messages)})

@@ -17,14 +17,13 @@ from starlette.routing import Route
 from galerne.chat.chain_view import view_chain
 from galerne.chat.client import ApiClient
 from galerne.chat.documents.desk import DocumentDesk
-from galerne.chat.fit_view import view_fits
 from galerne.chat.records import ThreadPage
 from galerne.chat.store import ChatStore
 from galerne.chat.temporary import Stores, is_temporary, open_temporary
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.web import asking, documents, house_pages, keeping, pages, planner, projects
+from galerne.chat.web import asking, documents, house_pages, keeping, models, pages, planner, projects
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
@@ -107,7 +106,8 @@ def create_web(
             route("/ui/plan/{what}", planner.save),
             route("/search", keeping.search),
             route("/ui/chain", update_chain),
-            route("/ui/fit", show_fits),
+            route("/ui/models", models.show_models),
+            route("/ui/models", models.load_model, "POST"),
             route("/ui/search", keeping.search),
             route("/ui/history", keeping.show_history),
             route("/ui/export", keeping.export_all),
@@ -183,10 +183,10 @@ async def show_conversation(web: Web, request: Request) -> Response:
 
 
 async def _conversation_page(web: Web, request: Request, *, conversation_id: str | None) -> Response:
-    problem, models = "", []
+    problem, served = "", []
     tools: tuple[Tool, ...] = ()
     try:
-        models = await web.client.models()
+        served = await web.client.models()
         tools = await web.toolbox.tools()
     except GalerneError as error:
         problem = error.code
@@ -194,7 +194,7 @@ async def _conversation_page(web: Web, request: Request, *, conversation_id: str
     # In a thread: a long conversation takes a while to render, and answers stream in this loop meanwhile.
     def make() -> Response:
         shown = dataclasses.replace(
-            _read(web, request, conversation_id, models), tools=tools, tool_problems=web.toolbox.problems()
+            _read(web, request, conversation_id, served), tools=tools, tool_problems=web.toolbox.problems()
         )
         return pages.conversation_page(request, shown, stores=web.stores, problem=problem)
 
@@ -202,7 +202,7 @@ async def _conversation_page(web: Web, request: Request, *, conversation_id: str
 
 
 def _read(
-    web: Web, request: Request, conversation_id: str | None, models: list[dict[str, Any]]
+    web: Web, request: Request, conversation_id: str | None, served: list[dict[str, Any]]
 ) -> pages.ShownConversation:
     limit = keeping.read_limit(request)
     history = web.stores.kept.conversations(limit=limit + 1)
@@ -214,7 +214,7 @@ def _read(
             temporary=bool(request.query_params.get("temporary")),
             conversations=history,
             history_limit=limit,
-            models=models,
+            models=served,
             projects=web.stores.kept.projects.all(),
             project_id=request.query_params.get("project") or None,
         )
@@ -228,7 +228,7 @@ def _read(
         temporary=is_temporary(conversation_id),
         conversations=history,
         history_limit=limit,
-        models=models,
+        models=served,
         projects=web.stores.kept.projects.all(),
     )
 
@@ -249,16 +249,6 @@ async def update_chain(web: Web, request: Request) -> Response:
     except GalerneError as error:
         return JSONResponse({"problem": error.code}, status_code=503)
     return JSONResponse(chain_update(view_chain(chain, language=pages.language_of(request))))
-
-
-async def show_fits(web: Web, request: Request) -> Response:
-    """``GET /ui/fit``: which models are served, fit, or do not, as a fragment."""
-    try:
-        fits, models = await web.client.fits(), await web.client.models()
-    except GalerneError as error:
-        return pages.problem_page(request, "offline_title", status=503, advice=error.code)
-    rows = view_fits(fits, models, language=pages.language_of(request))
-    return pages.fit_fragment(request, rows, machine=str(fits.get("machine", "")))
 
 
 async def choose_language(_: Web, request: Request) -> Response:

@@ -17,7 +17,7 @@ from galerne.chat.bill_view import BillView, view_bill
 from galerne.chat.chain_view import ChainView
 from galerne.chat.difference import view_difference
 from galerne.chat.documents.records import Document
-from galerne.chat.fit_view import FitRow
+from galerne.chat.model_view import ModelRow
 from galerne.chat.projects import Project
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
 from galerne.chat.search import SearchHit
@@ -146,9 +146,10 @@ def history_fragment(
     return HTMLResponse(_render(request, "history.html", history=history, current=current))
 
 
-def fit_fragment(request: Request, rows: Sequence[FitRow], *, machine: str) -> HTMLResponse:
-    """What fits on this machine."""
-    return HTMLResponse(_render(request, "fit.html", rows=rows, machine=machine))
+def models_fragment(request: Request, rows: Sequence[ModelRow], *, machine: str) -> HTMLResponse:
+    """The models of this machine."""
+    busy = any(row.progress_ratio is not None for row in rows)
+    return HTMLResponse(_render(request, "models.html", rows=rows, machine=machine, busy=busy))
 
 
 def search_page(

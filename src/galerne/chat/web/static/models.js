@@ -1,0 +1,57 @@
+// The models: look while something loads or arrives, load one, choose one.
+import { find, fragment, load, pause } from "./dom.js";
+
+const menu = find("details.fits");
+const list = find("[data-models]", menu);
+const select = find("select[name=model]");
+
+async function show() {
+  list.replaceChildren(fragment(await (await load("/ui/models")).text()));
+  for (const button of list.querySelectorAll("[data-choose]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.choose === select?.value));
+  }
+}
+
+async function watch() {
+  try {
+    await show();
+    while (menu.open && find("[data-busy]", list)) {
+      await pause(1500);
+      if (!list.contains(document.activeElement)) await show();
+    }
+  } catch {
+    // The daemon may be restarting; the next look tells.
+  }
+}
+
+menu.addEventListener("toggle", () => menu.open && watch());
+
+list.addEventListener("click", (event) => {
+  const id = event.target.closest("[data-choose]")?.dataset.choose;
+  if (!id || !select) return;
+  if (![...select.options].some((option) => option.value === id)) {
+    select.add(new Option(event.target.closest("[data-choose]").textContent, id));
+  }
+  select.value = id;
+  select.dispatchEvent(new Event("change", { bubbles: true }));
+  menu.open = false;
+  find("#question").focus();
+});
+
+list.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(event.target));
+  const response = await fetch("/ui/models", {
+    method: "POST", body, credentials: "same-origin", headers: { accept: "application/json" },
+  });
+  if (response.status === 409) {
+    const told = document.createElement("p");
+    told.className = "faint";
+    told.setAttribute("role", "alert");
+    told.textContent = (await response.json()).advice;
+    event.target.replaceWith(told);
+  } else {
+    document.activeElement.blur();
+    watch();
+  }
+});
