@@ -11,7 +11,7 @@ from galerne import __version__
 from galerne.api import Services, create_app
 from galerne.api.app import describe
 from galerne.api.metrics import Metrics
-from galerne.api.services import Accounts, Answers
+from galerne.api.services import Accounts, Answers, Quotas
 from galerne.api.wire.request import HARMLESS
 from galerne.catalog import default_catalog
 from galerne.cli.planner import Planner
@@ -38,6 +38,7 @@ def document() -> dict[str, Any]:
         version=__version__,
         fit=tuple,
         limits=lambda _: (),
+        quotas=cast("Quotas", object()),
         metrics=Metrics(),
         prices=tuple,
         site=Planner(default_catalog()),

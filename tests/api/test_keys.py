@@ -65,6 +65,8 @@ class Server:
                 clock=self.clock,
                 fit=list,
                 metrics=Metrics(),
+                quotas=self.ledger.quotas,
+                limits=lambda subjects: self.ledger.quotas.standings(subjects, at=self.clock.now_at()),
                 **changes,
             )
         )
@@ -200,6 +202,92 @@ def test_the_administrators_and_the_daemons_own_key_open_everything(tmp_path):
         server.request("POST", "/v1/chat/completions", key=key, json=ask())
         assert server.gateway.payers[-1].key_id == key_id
     server.ledger.close()
+
+
+@pytest.fixture
+def own(tmp_path) -> Iterator[Server]:
+    made = Server(tmp_path / "own.db", own_key_hash=hash_key("own"))
+    made.secrets["own"] = "own"
+    yield made
+    made.ledger.close()
+
+
+def for_person(server, method, path, *, key="own", person="ada", **body):
+    headers = {"authorization": f"Bearer {server.secrets[key]}", "galerne-for": person}
+    return server.client.request(method, path, headers=headers, **body)
+
+
+def test_the_pages_ask_for_a_person_with_a_members_rights(own):
+    assert for_person(own, "POST", "/v1/chat/completions", json=ask()).status_code == 200
+    payer = own.gateway.payers[-1]
+    assert (payer.key_id, payer.owner) == ("person:ada", "ada")
+    assert "user:ada" in payer.subjects("m")
+    for method, path in own.routes():
+        refused = for_person(own, method, path, person="eve").status_code == 403
+        assert refused == (path != "/health" and scope_of(method, path) is Scope.ADMIN), (method, path)
+
+
+def test_a_person_sees_the_receipts_of_the_keys_they_own_and_nobody_elses(own):
+    path = f"/v1/receipts/{own.receipt_id}"
+    assert for_person(own, "GET", path).status_code == 200
+    assert for_person(own, "GET", path, person="bob").status_code == 404
+
+
+def test_what_the_pages_asked_for_a_person_is_summed_with_their_keys(own):
+    answer = make_answer(2, key_id="person:ada", factors=FACTORS)
+    own.ledger.append(Events(answers=[answer], settlements=[make_settlement(answer)]))
+
+    def sums(group_by, **headers):
+        rows = for_person(own, "GET", f"/v1/usage?group_by={group_by}", **headers).json()["rows"]
+        return {row["group"]: row["n_answers"] for row in rows}
+
+    assert sums("owner") == {"ada": 2}
+    assert sums("total", person="bob") == {}
+    assert sums("key") == {"ada": 1, "person:ada": 1}
+    assert for_person(own, "GET", f"/v1/receipts/{answer.answer_id}", person="bob").status_code == 404
+    everybody = own.request("GET", "/v1/admin/usage?group_by=owner", key="own").json()["rows"]
+    assert [(row["group"], row["n_answers"]) for row in everybody] == [("ada", 2)]
+
+
+@pytest.mark.parametrize("key", [None, "ada", "admin", "wrong"])
+def test_nobody_else_may_say_for_whom_they_ask(own, key):
+    headers = {"galerne-for": "bob"}
+    if key:
+        headers["authorization"] = f"Bearer {own.secrets[key]}"
+    response = own.client.get("/v1/models", headers=headers)
+    assert response.status_code == (401 if key in {None, "wrong"} else 403)
+
+
+def test_the_header_opens_nothing_where_no_key_is_asked_for(tmp_path):
+    app = create_app(services(own_key_hash=hash_key("own")))
+    client = TestClient(app, base_url=BASE_URL)
+    assert client.get("/v1/models").status_code == 200
+    assert client.get("/v1/models", headers={"galerne-for": "ada"}).status_code == 403
+
+
+def test_the_door_is_closed_while_there_are_accounts():
+    clock, people = ManualClock(), [True]
+    app = create_app(services(clock=clock, has_people=lambda: bool(people), own_key_hash=hash_key("own")))
+    client = TestClient(app, base_url=BASE_URL)
+    assert client.get("/v1/models").status_code == 401
+    assert client.get("/v1/models", headers={"authorization": "Bearer own"}).status_code == 200
+    people.clear()
+    clock.advance(1)
+    assert client.get("/v1/models").status_code == 200
+
+
+def test_an_administrator_sets_the_limits_of_a_person(own):
+    def put(limit, *, key="admin", **changes):
+        wish = {"subject": "user:ada", "unit": "wh", "period": "month", "limit": limit} | changes
+        return own.request("PUT", "/v1/admin/limits", key=key, json=wish)
+
+    assert put(5.0, key="ada").status_code == 403
+    assert [row["limit"] for row in put(5.0).json()["data"]] == [5.0]
+    assert for_person(own, "GET", "/v1/galerne/limits").json()["data"][0]["remaining"] == 5.0
+    assert for_person(own, "GET", "/v1/galerne/limits", person="bob").json()["data"] == []
+    assert put(None).json()["data"] == []
+    for limit, changes in ((-1, {}), (1e30, {}), (1, {"subject": "ada"}), (1, {"unit": "kwh"})):
+        assert put(limit, **changes).status_code == 400
 
 
 def test_a_ledger_that_does_not_answer_opens_nothing(server, monkeypatch):

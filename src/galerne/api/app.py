@@ -20,6 +20,7 @@ from galerne.api.routes.accounts import account_routes
 from galerne.api.routes.chat import chat_routes
 from galerne.api.routes.engines import engine_routes
 from galerne.api.routes.galerne import galerne_routes
+from galerne.api.routes.limits import limit_routes
 from galerne.api.routes.metrics import metrics_routes
 from galerne.api.routes.models import health_routes, model_routes
 from galerne.api.routes.responses import response_routes
@@ -52,6 +53,7 @@ def create_app(services: Services) -> FastAPI:
         own_key_hash=services.own_key_hash,
         book=services.keys,
         always_needs_key=services.key_required,
+        has_people=services.has_people,
     )
     routers = [routes(services) for routes in ROUTES]
     shortcut = _shortcut(CHAT_PATH, routers)
@@ -95,6 +97,7 @@ ROUTES = (
     model_routes,
     account_routes,
     galerne_routes,
+    limit_routes,
     engine_routes,
     site_routes,
     metrics_routes,

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.datastructures import Headers
 
 from galerne.clock import Clock
-from galerne.errors import OutOfScope, Unauthorized
-from galerne.ledger import OWNER_OF_MACHINE, ApiKey, Payer, Scope, hash_key
+from galerne.errors import Forbidden, OutOfScope, Unauthorized
+from galerne.ledger import OWNER_OF_MACHINE, ApiKey, Payer, Scope, hash_key, payer_of_person
 
 FRESH_S = 1.0
 MOST_REMEMBERED = 4096
 """Beyond this many keys, right or wrong, the memory starts anew: guessing must not fill it."""
 ADMINISTRATOR = Payer(key_id="administrator", owner="administrator")
 """Who sends the key that the server was started with."""
+
+FOR_PERSON = "galerne-for"
+"""Header by which our own pages name the person for whom they ask; anybody else is refused with it."""
+PERSON_SCOPES = frozenset({Scope.INFERENCE, Scope.READ})
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _FOR_EVERY_KEY = ("/v1/models", "/openapi.json")
@@ -87,6 +92,7 @@ class Doorkeeper:
         own_key_hash: of the key that this server's own pages and commands send; it does not close the door.
         book: the keys of the ledger.
         always_needs_key: others can connect.
+        has_people: whether somebody has an account; from then on nobody asks without a key.
     """
 
     def __init__(
@@ -97,8 +103,12 @@ class Doorkeeper:
         own_key_hash: str | None = None,
         book: KeyBook | None = None,
         always_needs_key: bool = False,
+        has_people: Callable[[], bool] = lambda: False,
     ) -> None:
         self._clock = clock
+        self._own_key_hash = own_key_hash
+        self._has_people = has_people
+        self._peopled = False
         self._callers = {
             key_hash: Caller(payer=payer)
             for key_hash, payer in ((admin_key_hash, ADMINISTRATOR), (own_key_hash, OWNER_OF_MACHINE))
@@ -114,20 +124,25 @@ class Doorkeeper:
 
         Raises:
             Unauthorized: a key is needed, and there is none or it does not open.
+            Forbidden: it says that it asks for a person, and is not this server's own.
             StoreUnreachable: the ledger does not answer.
         """
         secret = key_in(headers)
         key_hash = hash_key(secret) if secret else None
         if self._knows(key_hash):
-            return self._caller(key_hash)
-        return await asyncio.to_thread(self._caller, key_hash)
+            caller = self._caller(key_hash)
+        else:
+            caller = await asyncio.to_thread(self._caller, key_hash)
+        person = headers.get(FOR_PERSON)
+        return caller if person is None else self._on_behalf(person, key_hash)
 
     def needs_key(self) -> bool:
-        """Whether nobody may ask without a key: others can connect, or a key was made once."""
-        if not self._closed and self._book is not None and self._is_stale(self._asked_s):
-            self._closed = self._book.exist()
+        """Whether nobody may ask without: others can connect, a key was made once, or there are accounts."""
+        if not self._closed and self._is_stale(self._asked_s):
+            self._closed = self._book is not None and self._book.exist()
+            self._peopled = self._has_people()
             self._asked_s = self._clock.monotonic_s()
-        return self._closed
+        return self._closed or self._peopled
 
     def opens_pages(self, key_hash: str) -> bool:
         """Whether a key of this hash is an administrator's now: the pages show everything."""
@@ -139,6 +154,12 @@ class Doorkeeper:
     def owner_of(self, key_id: str) -> str | None:
         """Whose key this is."""
         return self._book.owner_of(key_id) if self._book is not None else None
+
+    def _on_behalf(self, person: str, key_hash: str | None) -> Caller:
+        own = self._own_key_hash
+        if own is None or key_hash is None or not hmac.compare_digest(own, key_hash):
+            raise Forbidden(why=f"Only this server's own pages may say for whom they ask ({FOR_PERSON})")
+        return Caller(payer=payer_of_person(person), scopes=PERSON_SCOPES)
 
     def _caller(self, key_hash: str | None) -> Caller:
         if key_hash is None:

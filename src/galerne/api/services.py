@@ -24,7 +24,7 @@ from galerne.fleet import (
 )
 from galerne.generation import GenerationRequest, TextToken
 from galerne.language import Language
-from galerne.ledger import Payer, Receipt, Standing, UsageReport
+from galerne.ledger import Limit, Payer, Period, Receipt, Standing, Unit, UsageReport
 from galerne.perf import Fit
 
 
@@ -108,6 +108,18 @@ class Accounts(Protocol):
         owner: str | None = None,
     ) -> UsageReport:
         """What was used, by everybody or by one owner's keys, summed."""
+        ...
+
+
+class Quotas(Protocol):
+    """Where limits are set: the ledger's."""
+
+    def set_limit(self, limit: Limit) -> None:
+        """Set a limit, or change its amount."""
+        ...
+
+    def clear_limit(self, subject: str, unit: Unit, period: Period) -> bool:
+        """Remove a limit; returns whether there was one."""
         ...
 
 
@@ -198,6 +210,8 @@ class Services:
         metrics: what Prometheus reads.
         site: the planner of data centres.
         limits: the limits of some subjects, or all, as they stand.
+        quotas: where limits are set.
+        has_people: whether somebody has an account on the pages; from then on nobody asks without a key.
         prices: what a million tokens of each served model costs.
         new_id: where identifiers come from.
         pad: how many characters of padding a chunk gets in Mistral's dialect.
@@ -220,6 +234,8 @@ class Services:
     site: SitePlanner | None = None
     prices: Callable[[], Sequence[ModelPrice]] | None = None
     limits: Callable[[Sequence[str] | None], Sequence[Standing]] | None = None
+    quotas: Quotas | None = None
+    has_people: Callable[[], bool] = lambda: False
     new_id: Callable[[], str] = random_id
     pad: Callable[[], int] = random_pad
     heartbeat_s: float = 10.0

@@ -253,6 +253,7 @@ def _make_services(
         fit=fits,
         site=Planner(catalog),
         limits=lambda subjects: ledger.quotas.standings(subjects, at=foundation.clock.now_at()),
+        quotas=ledger.quotas,
         prices=lambda: model_prices(
             [(node.model_id, node.plan) for node in gateway.nodes],
             foundation.prices(),

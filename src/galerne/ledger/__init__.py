@@ -20,6 +20,7 @@ from galerne.ledger.limits import (
     Standing,
     Unit,
     parts_of,
+    payer_of_person,
 )
 from galerne.ledger.prices import PriceBook, read_prices
 from galerne.ledger.quotas import Hold, Quotas
@@ -78,6 +79,7 @@ __all__ = [
     "hash_key",
     "impact_of",
     "parts_of",
+    "payer_of_person",
     "price_eur",
     "read_prices",
     "total_row",

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from galerne.errors import KeyNameTaken, UnknownKey
 from galerne.ledger.ids import sortable_id
-from galerne.ledger.limits import Payer, Priority
+from galerne.ledger.limits import PERSON, Payer, Priority
 from galerne.ledger.schema import KEYS
 from galerne.storage import reading, writing
 
@@ -216,7 +216,9 @@ class Keys:
             return bool(connection.scalar(select(exists().where(KEYS.c.key_id.is_not(None)))))
 
     def owner_of(self, key_id: str) -> str | None:
-        """Whose key this is; None where it is not one of ours."""
+        """Whose key this is, or which person's page; None where it is not one of ours."""
+        if key_id.startswith(PERSON):
+            return key_id.removeprefix(PERSON)
         with reading(self._engine) as connection:
             owner: str | None = connection.scalar(select(KEYS.c.owner).where(KEYS.c.key_id == key_id))
         return owner

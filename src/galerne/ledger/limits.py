@@ -89,6 +89,13 @@ class Payer:
 
 OWNER_OF_MACHINE = Payer()
 """Who asks from this machine while no key was ever made."""
+PERSON = "person:"
+"""Begins what stands for a key in the answers that the pages ask for a person."""
+
+
+def payer_of_person(name: str) -> Payer:
+    """On whose account the answers go that the pages ask for a person: that of the keys they own too."""
+    return Payer(key_id=f"{PERSON}{name}", owner=name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, literal_column, select
+from sqlalchemy import Connection, case, func, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from galerne.ledger.days import (
@@ -21,6 +21,7 @@ from galerne.ledger.days import (
     newest_revision,
 )
 from galerne.ledger.impact import NO_IMPACT, Impact, Tokens, impact_of
+from galerne.ledger.limits import PERSON
 from galerne.ledger.receipt import energy_split
 from galerne.ledger.records import Accounts, Factors
 from galerne.ledger.rows import DAY_S, factors_of
@@ -171,6 +172,13 @@ def _stretches(since_at: float | None, until_at: float | None) -> list[_Stretch]
     return parts
 
 
+def _person_in(key_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The person whose page asked, where the pages did; else null."""
+    begins = func.substr(key_id, literal_column("1"), literal_column(str(len(PERSON))))
+    name = func.substr(key_id, literal_column(str(len(PERSON) + 1)))
+    return case((begins == literal_column(f"'{PERSON}'"), name))
+
+
 def _sums(
     connection: Connection, group_by: str, stretch: _Stretch, *, owner: str | None
 ) -> Sequence[Mapping[Any, Any]]:
@@ -181,7 +189,7 @@ def _sums(
     groups: dict[str, ColumnElement[Any]] = {
         "total": literal_column("'total'"),
         "key": func.coalesce(KEYS.c.name, func.nullif(table.c.key_id, no_key), nobody),
-        "owner": func.coalesce(KEYS.c.owner, nobody),
+        "owner": func.coalesce(KEYS.c.owner, _person_in(table.c.key_id), nobody),
         "project": func.coalesce(KEYS.c.project, nobody),
         "model": table.c.model_id,
         "day": table.c.day,
@@ -196,7 +204,8 @@ def _sums(
     if group_by in ("key", "owner", "project"):
         query = query.outerjoin(KEYS, KEYS.c.key_id == table.c.key_id)
     if owner is not None:
-        query = query.where(table.c.key_id.in_(select(KEYS.c.key_id).where(KEYS.c.owner == owner)))
+        keys = table.c.key_id.in_(select(KEYS.c.key_id).where(KEYS.c.owner == owner))
+        query = query.where(or_(keys, table.c.key_id == f"{PERSON}{owner}"))
     grouped = query.group_by(table.c.factors_id, *(() if group_by == "total" else (group,)))
     return connection.execute(grouped).mappings().all()
 

@@ -11,7 +11,6 @@ from galerne.api.routes.accounts import may_see
 from galerne.api.services import Services
 from galerne.api.wire.chain import ChainBody, chain_body
 from galerne.api.wire.fit import FitList, fit_body
-from galerne.api.wire.limits import LimitList, limit_list
 from galerne.api.wire.prices import PriceList, price_list
 from galerne.api.wire.queue import QueueList, queue_list
 
@@ -32,14 +31,6 @@ def galerne_routes(services: Services) -> APIRouter:
         caller: Caller = request.state.caller
         key = caller.payer.key_id or caller.payer.owner or ""
         return queue_list(services.gateway.queues(), key=key, is_admin=caller.is_admin)
-
-    if (limits := services.limits) is not None:
-
-        @router.get("/v1/galerne/limits", summary="Show your limits and what was used of them")
-        def show_limits(request: Request) -> LimitList:
-            caller: Caller = request.state.caller
-            owned = [name for name in caller.payer.subjects("") if not name.startswith("model:")]
-            return limit_list(limits(None if caller.is_admin else owned))
 
     if (prices := services.prices) is not None:
 

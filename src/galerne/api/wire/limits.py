@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, Field
 
-from galerne.ledger import PARTS, Standing
+from galerne.ledger import PARTS, Limit, Period, Standing, Unit, parts_of
+
+MOST = 1e9
+"""Of any unit; smallest parts of more would not fit the database."""
 
 
 class LimitBody(BaseModel):
@@ -26,6 +29,27 @@ class LimitList(BaseModel):
     """The limits that hold for a key; all of them for an administrator."""
 
     data: list[LimitBody]
+
+
+class LimitWish(BaseModel):
+    """A limit to set."""
+
+    subject: str = Field(
+        description="key:ID, user:NAME, project:NAME or model:ID",
+        pattern="^(key|user|project|model):.",
+        max_length=200,
+    )
+    unit: Unit
+    period: Period
+    limit: float | None = Field(
+        description="In the unit; null removes it.", ge=0.0, le=MOST, allow_inf_nan=False
+    )
+
+
+def limit_of(wish: LimitWish) -> Limit:
+    """The limit that is wished, in smallest parts."""
+    amount = parts_of(wish.unit, wish.limit or 0.0)
+    return Limit(subject=wish.subject, unit=wish.unit, period=wish.period, amount=amount)
 
 
 def limit_list(standings: Iterable[Standing]) -> LimitList:
