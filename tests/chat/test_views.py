@@ -41,6 +41,20 @@ def test_what_is_not_known_is_left_out_not_shown_as_zero():
     assert view.interval == ""
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [(EN, "Accelerators drew 40 J"), (FR, "Dont 40 J pour les acc")]
+)
+def test_the_sheet_says_what_the_accelerators_drew_where_there_are_any(language, words):
+    def energy_text(**parts):
+        view = view_receipt(
+            a_receipt() | {"energy_j": {"active": 41.2, "full": 55.9, **parts}}, language=language
+        )
+        return plain(view.explanations[0].text)
+
+    assert words in energy_text(accelerator=40.0, host=15.9)
+    assert energy_text(accelerator=0.0, host=55.9) == energy_text()
+
+
 def chain_with_answer(**changes):
     return a_chain(FakeApi(receipts={"rcpt_001": a_receipt()})) | changes
 

@@ -53,20 +53,25 @@ class FakeMeter:
     name: str = "fake"
     covers: str = "machine"
     part: Part = "host"
+    accelerator_j: float | None = None
 
     def count(self, energy_j: float) -> None:
         self.counter_j += energy_j
 
     def read(self) -> tuple[MeterReading, ...]:
-        return (
+        counters: list[tuple[Part, float]] = [(self.part, self.counter_j)]
+        if self.accelerator_j is not None:
+            counters.append(("accelerator", self.accelerator_j))
+        return tuple(
             MeterReading(
                 at=self.clock.now_at(),
-                domain="machine",
-                counter_j=self.counter_j,
+                domain="machine" if part == self.part else part,
+                counter_j=counter_j,
                 method=self.method,
                 gap_s=self.gap_s,
-                part=self.part,
-            ),
+                part=part,
+            )
+            for part, counter_j in counters
         )
 
     def close(self) -> None:
@@ -94,10 +99,12 @@ class Bench:
 
     path: Path
     idle_w: float = 4.0
+    accelerator_idle_w: float = 0.0
+    has_accelerator: bool = False
     clock: ManualClock = field(default_factory=ManualClock)
 
     def __post_init__(self) -> None:
-        self.meter = FakeMeter(clock=self.clock)
+        self.meter = FakeMeter(clock=self.clock, accelerator_j=0.0 if self.has_accelerator else None)
         self.busy_s = self.own_s = 0.0
         self.ledger = Ledger.open(sqlite_url(self.path))
         self.start()
@@ -106,17 +113,20 @@ class Bench:
         self.accountant = Accountant(
             node_id="here",
             meter=self.meter,
-            idle_w=self.idle_w,
+            idle_w=self.idle_w + self.accelerator_idle_w,
+            accelerator_idle_w=self.accelerator_idle_w,
             clock=self.clock,
             ledger=self.ledger,
             factors=lambda: FACTORS,
             processor=lambda: ProcessorTime(busy_s=self.busy_s, own_s=self.own_s),
         )
 
-    def work(self, duration_s: float, *, active_j: float = 0.0) -> None:
-        """Time passes; the machine draws its idle power and something above it."""
+    def work(self, duration_s: float, *, active_j: float = 0.0, accelerator_j: float = 0.0) -> None:
+        """Time passes; machine and accelerator draw their idle power and something above it."""
         self.clock.advance(duration_s)
         self.meter.count(self.idle_w * duration_s + active_j)
+        if self.meter.accelerator_j is not None:
+            self.meter.accelerator_j += self.accelerator_idle_w * duration_s + accelerator_j
 
     def compute(self, own_s: float, *, others_s: float = 0.0) -> None:
         """Our engines use the processor, and so do other programs."""

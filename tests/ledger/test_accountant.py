@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from galerne.errors import StoreUnreachable
 from galerne.generation import FinishReason
-from galerne.ledger import Hold, Limit, Period, Unit
+from galerne.ledger import Hold, Limit, Period, Unit, total_row
 from galerne.units import KWH_J, to_microjoules
 from tests.ledger.bench import FACTORS, Bench
 
@@ -349,3 +350,50 @@ def test_a_report_says_how_its_energy_was_counted(bench: Bench) -> None:
     metered = bench.ledger.usage().metered
     assert metered.by_method_uj == {"measured": 240_000_000}
     assert metered.coverage_ratio == pytest.approx(0.75)
+
+
+@pytest.fixture
+def gpu_bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "gpu.sqlite", accelerator_idle_w=20.0, has_accelerator=True)
+    yield made
+    made.close()
+
+
+def test_a_receipt_says_what_the_accelerator_drew_and_what_the_host(gpu_bench: Bench) -> None:
+    gpu_bench.begin("only")
+    gpu_bench.work(2.0, active_j=10.0, accelerator_j=300.0)
+    receipt = gpu_bench.finish("only")
+    assert (receipt.accelerator_j, receipt.host_j) == (340.0, 18.0)
+    gpu_bench.accountant.close_window()
+    final = gpu_bench.final(receipt)
+    assert (final.accelerator_j, final.host_j, final.full_j) == (340.0, 18.0, 358.0)
+    row = total_row(gpu_bench.ledger.usage())
+    assert (row.accelerator_j, row.host_j) == (340.0, 18.0)
+
+
+def test_two_answers_share_both_parts_by_the_same_weights(gpu_bench: Bench) -> None:
+    for name in ("a", "b"):
+        gpu_bench.begin(name)
+        gpu_bench.accountant.prompt_read(name, prompt_tokens=0, cached_tokens=0)
+    gpu_bench.accountant.tokens("a", n_tokens=3)
+    gpu_bench.accountant.tokens("b", n_tokens=1)
+    gpu_bench.work(1.0, active_j=8.0, accelerator_j=400.0)
+    receipts = {name: gpu_bench.finish(name) for name in ("a", "b")}
+    gpu_bench.accountant.close_window()
+    a, b = gpu_bench.final(receipts["a"]), gpu_bench.final(receipts["b"])
+    assert (a.accelerator_j, b.accelerator_j) == (310.0, 110.0)  # and half of the idle each
+    assert (a.host_j, b.host_j) == (8.0, 4.0)
+
+
+def test_a_window_that_cannot_tell_the_parts_leaves_the_receipt_without_them(gpu_bench: Bench) -> None:
+    gpu_bench.begin("only")
+    gpu_bench.work(1.0, accelerator_j=30.0)
+    gpu_bench.accountant.close_window()
+    gpu_bench.meter.part = "machine"  # as where the better meter has a gap
+    gpu_bench.work(1.0, active_j=50.0)
+    receipt = gpu_bench.finish("only")
+    assert (receipt.accelerator_j, receipt.host_j) == (None, None)
+    gpu_bench.accountant.close_window()
+    assert gpu_bench.final(receipt).accelerator_j is None
+    assert gpu_bench.final(receipt).full_j == 128.0
+    assert total_row(gpu_bench.ledger.usage()).host_j is None

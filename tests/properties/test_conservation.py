@@ -41,6 +41,7 @@ close = st.tuples(st.just("close"))
 load = st.tuples(st.just("load"))
 stop_load = st.tuples(st.just("stop_load"))
 compute = st.tuples(st.just("compute"), st.floats(0, 10), st.floats(0, 10))
+draw = st.tuples(st.just("draw"), duration_s, energy_j, energy_j)
 gap = st.tuples(st.just("gap"), st.floats(min_value=0, max_value=10))
 restart = st.tuples(st.just("restart"))
 traffic = (begin, prompt, token, finish, work, close, load, stop_load, compute, gap)
@@ -54,10 +55,10 @@ def make_bench() -> Iterator[Callable[[], Bench]]:
         Ledger.open(sqlite_url(template)).close()
         numbers = itertools.count()
 
-        def make() -> Bench:
+        def make(**changes: Any) -> Bench:
             path = Path(folder) / f"{next(numbers)}.sqlite"
             shutil.copy(template, path)
-            return Bench(path)
+            return Bench(path, **changes)
 
         yield make
 
@@ -96,6 +97,9 @@ class Story:
 
     def work(self, time_s: float, active_j: float) -> None:
         self.bench.work(time_s, active_j=active_j)
+
+    def draw(self, time_s: float, active_j: float, accelerator_j: float) -> None:
+        self.bench.work(time_s, active_j=active_j, accelerator_j=accelerator_j)
 
     def compute(self, own_s: float, others_s: float) -> None:
         self.bench.compute(own_s, others_s=others_s)
@@ -167,6 +171,30 @@ def assert_receipts_stand(bench: Bench, receipts: list[Receipt]) -> None:
     for receipt in receipts:
         assert bench.ledger.receipt(receipt.receipt_id, revision=1) == receipt
         assert bench.ledger.receipt(receipt.receipt_id).status == "final"
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=st.lists(st.one_of(*traffic, draw), max_size=60))
+def test_host_and_accelerators_each_add_up_under_any_interleaving(make_bench, steps):
+    bench = make_bench(has_accelerator=True, accelerator_idle_w=3.0)
+    story = Story(bench)
+    for step in steps:
+        story.play(step)
+    bench.accountant.close()
+    all_of_it, accelerators = bench.accountant.totals(), bench.accountant.accelerator_totals()
+    assert all_of_it.adds_up
+    assert accelerators.adds_up
+    counted_uj = to_microjoules(bench.meter.accelerator_j)
+    assert abs(accelerators.meter_uj - counted_uj) <= 1 + counted_uj // 10**9
+    finals = [bench.ledger.receipt(receipt.receipt_id).settlement for receipt in story.receipts]
+    open_uj = sum(
+        flight.accelerator_uj for flight in bench.accountant._windows._unsettled.values()
+    )  # began and did not end
+    assert sum(final.accelerator_uj for final in finals) + open_uj == accelerators.answers_uj
+    assert all(0 <= final.accelerator_uj <= final.total_uj for final in finals)
+    assert all(0 <= r.settlement.accelerator_uj <= r.settlement.total_uj for r in story.receipts)
+    bench.ledger.verify()
+    bench.ledger.close()
 
 
 @settings(max_examples=30, deadline=None)

@@ -143,7 +143,16 @@ class _Writer:
             self._amount(energy_j["full"], "J"),
             active=self._amount(energy_j["active"], "J"),
             idle=self._amount(idle_j, "J"),
+            beside=self._parts(),
         )
+
+    def _parts(self) -> str:
+        """What the accelerators drew of it, where there are any and the meter tells them apart."""
+        energy_j = self.receipt["energy_j"]
+        if not energy_j.get("accelerator"):
+            return ""
+        amounts = {name: self._amount(energy_j[name] or 0.0, "J") for name in ("accelerator", "host")}
+        return phrases(PACKAGE, self.language)["energy_parts"].format(**amounts)
 
     def facility(self) -> Explanation:
         place = self.receipt["place"]

@@ -81,7 +81,7 @@ class Accountant:
             meter, idle_w=idle_w, accelerator_idle_w=accelerator_idle_w, clock=clock, processor=processor
         )
         self._windows = OpenWindows(now_s=self._metering.opened_s)
-        self._totals = Accounts()
+        self._totals = self._accelerator_totals = Accounts()
         self._unwritten: list[SettledWindow] = []
         self._watchers: list[Callable[[Receipt], None]] = []
         self._shown_uj, self._shown_s = 0, 0.0
@@ -223,6 +223,11 @@ class Accountant:
         with self._lock:
             return self._totals
 
+    def accelerator_totals(self) -> Accounts:
+        """Likewise of what the accelerators drew, as far as the meter tells."""
+        with self._lock:
+            return self._accelerator_totals
+
     def recent_power_w(self) -> list[float]:
         """Mean power of the last windows, oldest first; at most 60."""
         with self._lock:
@@ -262,6 +267,8 @@ class Accountant:
     def _book(self, settled: list[SettledWindow], *, now: bool = False) -> None:
         """Add settled windows to the account entry; write it with final settlements, or once it is long."""
         self._totals = sum((window.accounts for window in settled), self._totals)
+        parts = (window.accelerator for window in settled if window.accelerator is not None)
+        self._accelerator_totals = sum(parts, self._accelerator_totals)
         self._unwritten += settled
         finals = [final for window in self._unwritten for final in window.finals]
         if not self._unwritten or not (now or finals or self._unwritten_s() >= ENTRY_S):

@@ -33,6 +33,19 @@ class WindowShares:
     vacant_idle_uj: int
     unattributed_uj: int
 
+    def __add__(self, other: WindowShares) -> WindowShares:
+        """The shares of two parts of one window, by the same answers."""
+        return WindowShares(
+            active_uj=_together(self.active_uj, other.active_uj),
+            idle_uj=_together(self.idle_uj, other.idle_uj),
+            vacant_idle_uj=self.vacant_idle_uj + other.vacant_idle_uj,
+            unattributed_uj=self.unattributed_uj + other.unattributed_uj,
+        )
+
+
+def _together(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+
 
 def decode_weight_j(weights: StepWeights, *, n_sequences: int, context_tokens: float) -> float:
     """One sequence's share of one decode step: the Shapley value of the affine step.

@@ -18,8 +18,8 @@ from galerne.storage import reading
 
 COLUMNS = (
     "receipt_id", "at", "status", "revision", "method", "key_id", "node_id", "model", "finish_reason",
-    "prompt_tokens", "cached_tokens", "new_tokens", "active_j", "full_j", "facility_j", "use_co2_g",
-    "embodied_co2_g", "site_water_l", "grid_water_l", "cost_eur", "zone", "place",
+    "prompt_tokens", "cached_tokens", "new_tokens", "active_j", "full_j", "accelerator_j", "host_j",
+    "facility_j", "use_co2_g", "embodied_co2_g", "site_water_l", "grid_water_l", "cost_eur", "zone", "place",
 )  # fmt: skip
 """The columns of the spreadsheet."""
 _PAGE = 1000
@@ -114,6 +114,8 @@ def _line(receipt: Receipt) -> dict[str, Any]:
         "new_tokens": usage.new_tokens,
         "active_j": receipt.active_j,
         "full_j": receipt.full_j,
+        "accelerator_j": "" if receipt.accelerator_j is None else receipt.accelerator_j,
+        "host_j": "" if receipt.host_j is None else receipt.host_j,
         "facility_j": impact.facility_j,
         "use_co2_g": impact.use_co2_g,
         "embodied_co2_g": impact.embodied_co2_g,

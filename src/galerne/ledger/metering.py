@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from galerne.clock import Clock
 from galerne.ledger.attribution import apportion
-from galerne.ledger.windows import WindowEnergy
+from galerne.ledger.windows import AcceleratorEnergy, WindowEnergy
 from galerne.machine.meter import EnergyWindow, Meter, ProcessorTime, window_between
 from galerne.units import MICROJOULES_PER_J, to_microjoules
 
@@ -47,7 +47,8 @@ class Metering:
         self._reading = meter.read()
         self._time = processor() if processor else None
         self._opened_s = clock.monotonic_s()
-        self._rest_uj = 0.0  # fraction of a microjoule that the last window's rounding left
+        # Of all and of the accelerators: fractions of a microjoule that the last window's rounding left.
+        self._rests_uj = (0.0, 0.0)
         self._own_ratio = 1.0
 
     @property
@@ -67,7 +68,7 @@ class Metering:
         now_s, reading = self._clock.monotonic_s(), self._meter.read()
         window = window_between(self._reading, reading)
         self._own_ratio, self._time = self._own()
-        energy, self._rest_uj = self._split(window, self._own_ratio, now_s - self._opened_s)
+        energy, self._rests_uj = self._split(window, self._own_ratio, now_s - self._opened_s)
         self._reading, self._opened_s = reading, now_s
         return energy
 
@@ -81,10 +82,13 @@ class Metering:
             return self._own_ratio, now
         return min(1.0, own_s / max(busy_s, own_s)), now  # counted in ticks, so that ours can seem the longer
 
-    def _split(self, window: EnergyWindow, own_ratio: float, duration_s: float) -> tuple[WindowEnergy, float]:
-        exact_uj = window.total_j * MICROJOULES_PER_J + self._rest_uj
+    def _split(
+        self, window: EnergyWindow, own_ratio: float, duration_s: float
+    ) -> tuple[WindowEnergy, tuple[float, float]]:
+        exact_uj = window.total_j * MICROJOULES_PER_J + self._rests_uj[0]
+        exact_accelerator_uj = window.accelerator_j * MICROJOULES_PER_J + self._rests_uj[1]
         total_uj = max(0, round(exact_uj))
-        accelerator_uj = min(total_uj, to_microjoules(window.accelerator_j))
+        accelerator_uj = min(total_uj, max(0, round(exact_accelerator_uj)))
         host_uj = min(total_uj - accelerator_uj, to_microjoules(window.host_j))
         other_uj = total_uj - accelerator_uj
         accelerator_idle_uj = min(accelerator_uj, to_microjoules(self._accelerator_idle_w * duration_s))
@@ -92,16 +96,18 @@ class Metering:
         idle_uj = min(other_uj, to_microjoules(idle_w * duration_s))
         shared_uj = max(0, min(host_uj, other_uj - idle_uj))
         foreign_uj = apportion(shared_uj, {"ours": own_ratio, "others": 1.0 - own_ratio})["others"]
-        return (
-            WindowEnergy(
-                started_at=window.started_at,
-                ended_at=window.ended_at,
-                duration_s=duration_s,
-                active_uj=total_uj - idle_uj - accelerator_idle_uj - foreign_uj,
-                idle_uj=idle_uj + accelerator_idle_uj,
-                foreign_uj=foreign_uj,
-                method=window.method,
-                coverage_ratio=window.coverage_ratio,
-            ),
-            exact_uj - total_uj,
+        accelerator = AcceleratorEnergy(
+            active_uj=accelerator_uj - accelerator_idle_uj, idle_uj=accelerator_idle_uj
         )
+        energy = WindowEnergy(
+            started_at=window.started_at,
+            ended_at=window.ended_at,
+            duration_s=duration_s,
+            active_uj=total_uj - idle_uj - accelerator_idle_uj - foreign_uj,
+            idle_uj=idle_uj + accelerator_idle_uj,
+            foreign_uj=foreign_uj,
+            method=window.method,
+            coverage_ratio=window.coverage_ratio,
+            accelerator=None if window.unsplit_j > 0 else accelerator,
+        )
+        return energy, (exact_uj - total_uj, exact_accelerator_uj - accelerator_uj)

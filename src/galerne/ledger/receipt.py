@@ -49,7 +49,19 @@ class Receipt:
     @property
     def full_j(self) -> float:
         """Active energy and the share of idle."""
-        return from_microjoules(self.settlement.active_uj + self.settlement.idle_uj)
+        return from_microjoules(self.settlement.total_uj)
+
+    @property
+    def accelerator_j(self) -> float | None:
+        """What of the full energy the accelerators drew; None where the meter could not tell."""
+        known_uj = self.settlement.accelerator_uj
+        return None if known_uj is None else from_microjoules(known_uj)
+
+    @property
+    def host_j(self) -> float | None:
+        """What of it processors, memory and board drew; None where the meter could not tell."""
+        known_uj = self.settlement.accelerator_uj
+        return None if known_uj is None else from_microjoules(self.settlement.total_uj - known_uj)
 
     @property
     def interval_ratio(self) -> tuple[float, float]:
@@ -71,17 +83,17 @@ class Receipt:
         return self.answer.factors.sources()
 
 
-def energy_split(total_uj: int) -> EnergySplit:
-    """Energy inside the machine's plug. The meter's parts are not kept apart yet: all of it is the host's."""
-    return EnergySplit(host_j=from_microjoules(total_uj))
+def energy_split(total_uj: int, accelerator_uj: int | None = None) -> EnergySplit:
+    """Energy inside the machine's plug, all of it the host's where the parts are not known."""
+    part_uj = accelerator_uj or 0
+    return EnergySplit(accelerator_j=from_microjoules(part_uj), host_j=from_microjoules(total_uj - part_uj))
 
 
 def receipt_of(answer: Answer, settlement: Settlement) -> Receipt:
     """Compose the view of an answer and one of its settlements."""
-    total_uj = settlement.active_uj + settlement.idle_uj
     usage = answer.usage
     impact = impact_of(
-        energy_split(total_uj),
+        energy_split(settlement.total_uj, settlement.accelerator_uj),
         device_s=settlement.device_s,
         factors=answer.factors,
         tokens=Tokens(

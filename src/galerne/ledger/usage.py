@@ -68,6 +68,17 @@ class UsageRow:
         """Active energy and the share of idle."""
         return from_microjoules(self.active_uj + self.idle_uj)
 
+    @property
+    def accelerator_j(self) -> float | None:
+        """What of it the accelerators drew; None where one of the answers does not tell."""
+        return None if self.accelerator_uj is None else from_microjoules(self.accelerator_uj)
+
+    @property
+    def host_j(self) -> float | None:
+        """What of it processors, memory and board drew; None likewise."""
+        known_uj = self.accelerator_uj
+        return None if known_uj is None else from_microjoules(self.active_uj + self.idle_uj - known_uj)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metered:
@@ -239,7 +250,7 @@ def _usage_row(sums: Mapping[Any, Any], group_by: str, *, factors: Factors) -> U
         idle_uj=idle_uj,
         accelerator_uj=int(sums["accelerator_uj"]) if sums["n_split"] == sums["n_answers"] else None,
         impact=impact_of(
-            energy_split(active_uj + idle_uj),
+            energy_split(active_uj + idle_uj, int(sums["accelerator_uj"])),
             device_s=sums["device_s"],
             factors=factors,
             tokens=Tokens(**{name: int(sums[name]) for name in _TOKENS}),

@@ -11,13 +11,22 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from galerne.generation import Usage
-from galerne.ledger.attribution import attribute_window, decode_weight_j, prompt_weight_j
+from galerne.ledger.attribution import WindowShares, attribute_window, decode_weight_j, prompt_weight_j
 from galerne.ledger.records import Accounts, Settlement
 from galerne.machine.meter import METHODS
 from galerne.perf import StepWeights
 
 MAX_WAITING = 600
 """Closed windows that may wait for a prompt; older ones are shared with what is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcceleratorEnergy:
+    """What of a window's energy the accelerators drew; each is at most the window's own."""
+
+    active_uj: int = 0
+    idle_uj: int = 0
+    foreign_uj: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +38,7 @@ class WindowEnergy:
         active_uj: the part above idle that is ours.
         idle_uj: the part that the machine draws at rest.
         foreign_uj: the part above idle that other programs caused.
+        accelerator: what of it the accelerators drew, by account; None where the meter does not tell.
         method: ``measured``, ``derived`` or ``modelled``.
         coverage_ratio: time the meter really covered.
     """
@@ -41,6 +51,7 @@ class WindowEnergy:
     method: str
     coverage_ratio: float
     foreign_uj: int = 0
+    accelerator: AcceleratorEnergy | None = None
 
     @property
     def meter_uj(self) -> int:
@@ -56,6 +67,7 @@ class Flight:
         began_s: on the monotonic clock.
         joined_s: the time share that had passed when it joined (see ``OpenWindows``).
         active_uj: settled so far; likewise ``idle_uj`` and ``device_s``.
+        accelerator_uj: what of both the accelerators drew; None once a window could not tell.
     """
 
     answer_id: str
@@ -72,6 +84,7 @@ class Flight:
     device_s: float = 0.0
     method: str = METHODS[0]
     coverage_ratio: float = 1.0
+    accelerator_uj: int | None = 0
 
     def settlement(self, *, revision: int, ended_at: float, at: float) -> Settlement:
         """What is settled so far, as the final word."""
@@ -87,6 +100,7 @@ class Flight:
             coverage_ratio=self.coverage_ratio,
             final=True,
             at=at,
+            accelerator_uj=self.accelerator_uj,
         )
 
 
@@ -131,9 +145,14 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SettledWindow:
-    """Where a window's energy went, and the answers that this completes."""
+    """Where a window's energy went, and the answers that this completes.
+
+    Attributes:
+        accelerator: where went what the accelerators drew; None where the meter does not tell.
+    """
 
     accounts: Accounts
+    accelerator: Accounts | None
     finals: tuple[Settlement, ...]
     energy: WindowEnergy
 
@@ -209,14 +228,19 @@ class OpenWindows:
             at: now.
         """
         active_uj, idle_uj, device_s = flight.active_uj, flight.idle_uj, flight.device_s
-        method, coverage_ratio = flight.method, flight.coverage_ratio
+        method, coverage_ratio, accelerator_uj = flight.method, flight.coverage_ratio, flight.accelerator_uj
         for window in (*self._waiting, self._open):
             presence_s = window.presence_s.get(flight.answer_id)
             if presence_s is None:
                 continue
             energy = window.energy or peek
-            active_uj += int(energy.active_uj * window.active_ratio(flight.answer_id))
-            idle_uj += int(energy.idle_uj * presence_s / energy.duration_s) if energy.duration_s else 0
+            active_ratio = window.active_ratio(flight.answer_id)
+            idle_ratio = presence_s / energy.duration_s if energy.duration_s else 0.0
+            active_uj += int(energy.active_uj * active_ratio)
+            idle_uj += int(energy.idle_uj * idle_ratio)
+            if part := energy.accelerator:
+                part_uj = int(part.active_uj * active_ratio) + int(part.idle_uj * idle_ratio)
+            accelerator_uj = _known_sum(accelerator_uj, part_uj if part else None)
             device_s += presence_s
             method, coverage_ratio = _weakest(method, coverage_ratio, energy)
         return Settlement(
@@ -231,6 +255,7 @@ class OpenWindows:
             coverage_ratio=coverage_ratio,
             final=False,
             at=at,
+            accelerator_uj=accelerator_uj,
         )
 
     def close(self, energy: WindowEnergy, *, now_s: float, loading: bool) -> None:
@@ -267,33 +292,30 @@ class OpenWindows:
     def _settle_window(self, window: Window) -> SettledWindow:
         energy = window.energy
         assert energy is not None  # noqa: S101  # only closed windows wait
-        active_uj = 0 if window.loading else energy.active_uj
-        shares = attribute_window(
-            active_uj, energy.idle_uj, window.weights_j, window.presence_s, duration_s=energy.duration_s
-        )
+        shares, of_accelerator = _share(window, energy)
         for answer_id, presence_s in window.presence_s.items():
             flight = self._unsettled[answer_id]
             flight.active_uj += shares.active_uj.get(answer_id, 0)
             flight.idle_uj += shares.idle_uj[answer_id]
+            part_uj = None
+            if of_accelerator is not None:
+                part_uj = of_accelerator.active_uj.get(answer_id, 0) + of_accelerator.idle_uj[answer_id]
+            flight.accelerator_uj = _known_sum(flight.accelerator_uj, part_uj)
             flight.device_s += presence_s
             flight.method, flight.coverage_ratio = _weakest(flight.method, flight.coverage_ratio, energy)
-        answers_uj = sum(shares.active_uj.values()) + sum(shares.idle_uj.values())
         finals = tuple(
             self._unsettled.pop(flight.answer_id).settlement(
                 revision=2, ended_at=energy.ended_at, at=energy.ended_at
             )
             for flight in window.ended
         )
-        self.open_uj += answers_uj - sum(final.active_uj + final.idle_uj for final in finals)
+        accounts = _accounts(shares, energy, loading=window.loading)
+        self.open_uj += accounts.answers_uj - sum(final.total_uj for final in finals)
         return SettledWindow(
-            accounts=Accounts(
-                answers_uj=answers_uj,
-                idle_uj=shares.vacant_idle_uj,
-                loading_uj=energy.active_uj - active_uj,
-                foreign_uj=energy.foreign_uj,
-                unattributed_uj=shares.unattributed_uj,
-                meter_uj=energy.meter_uj,
-            ),
+            accounts=accounts,
+            accelerator=_accounts(of_accelerator, energy.accelerator, loading=window.loading)
+            if of_accelerator and energy.accelerator
+            else None,
             finals=finals,
             energy=energy,
         )
@@ -320,6 +342,40 @@ class OpenWindows:
                 window.add_weight(flight.answer_id, weight_j * reading_s / whole_s)
                 left_j -= weight_j * reading_s / whole_s
         self._open.add_weight(flight.answer_id, max(0.0, left_j))
+
+
+def _share(window: Window, energy: WindowEnergy) -> tuple[WindowShares, WindowShares | None]:
+    """The shares of a window, and the accelerators' part of them: host and accelerators are shared apart."""
+
+    def share(active_uj: int, idle_uj: int) -> WindowShares:
+        active_uj = 0 if window.loading else active_uj
+        return attribute_window(
+            active_uj, idle_uj, window.weights_j, window.presence_s, duration_s=energy.duration_s
+        )
+
+    part = energy.accelerator
+    if part is None:
+        return share(energy.active_uj, energy.idle_uj), None
+    of_accelerator = share(part.active_uj, part.idle_uj)
+    host = share(energy.active_uj - part.active_uj, energy.idle_uj - part.idle_uj)
+    return host + of_accelerator, of_accelerator
+
+
+def _accounts(shares: WindowShares, energy: WindowEnergy | AcceleratorEnergy, *, loading: bool) -> Accounts:
+    """Where the energy of a window, or of its accelerators, went."""
+    return Accounts(
+        answers_uj=sum(shares.active_uj.values()) + sum(shares.idle_uj.values()),
+        idle_uj=shares.vacant_idle_uj,
+        loading_uj=energy.active_uj if loading else 0,
+        foreign_uj=energy.foreign_uj,
+        unattributed_uj=shares.unattributed_uj,
+        meter_uj=energy.active_uj + energy.idle_uj + energy.foreign_uj,
+    )
+
+
+def _known_sum(one: int | None, other: int | None) -> int | None:
+    """The sum; unknown where either is."""
+    return None if one is None or other is None else one + other
 
 
 def _weakest(method: str, coverage_ratio: float, energy: WindowEnergy) -> tuple[str, float]:

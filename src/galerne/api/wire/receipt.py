@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
@@ -25,6 +25,13 @@ class EnergyBody(BaseModel):
 
     active: float = Field(description="This answer's share of the energy above idle.")
     full: float = Field(description="Active energy and the share of idle energy.")
+
+
+class SplitEnergyBody(EnergyBody):
+    """Energy at the machine's plug, where the meter tells its parts."""
+
+    accelerator: float = Field(description="What of full the accelerators drew.")
+    host: float = Field(description="What of full processors, memory and board drew.")
 
 
 class CarbonBody(BaseModel):
@@ -88,7 +95,7 @@ class ReceiptBody(BaseModel):
     status: str = Field(description="provisional while the meter's window is open, then final")
     revision: int
     method: str = Field(description="measured, derived or modelled")
-    energy_j: EnergyBody
+    energy_j: SplitEnergyBody | EnergyBody
     facility_j: float = Field(description="Full energy at the site's meter.")
     co2e_g: CarbonBody
     co2e_beside_g: BesideBody | None = Field(None, description="The electricity's CO2e, counted otherwise.")
@@ -128,9 +135,10 @@ def joint_receipt_body(receipts: Sequence[Receipt]) -> ReceiptBody:
         **{
             **dict(last),
             "id": bodies[0].id,
-            "energy_j": EnergyBody(
-                active=sum(body.energy_j.active for body in bodies),
-                full=sum(body.energy_j.full for body in bodies),
+            "energy_j": energy_body(
+                active_j=sum(receipt.active_j for receipt in receipts),
+                full_j=sum(receipt.full_j for receipt in receipts),
+                accelerator_j=_known_sum(receipt.accelerator_j for receipt in receipts),
             ),
             "facility_j": sum(body.facility_j for body in bodies),
             "co2e_g": CarbonBody(
@@ -148,6 +156,24 @@ def joint_receipt_body(receipts: Sequence[Receipt]) -> ReceiptBody:
     )
 
 
+def energy_body(
+    *, active_j: float, full_j: float, accelerator_j: float | None
+) -> SplitEnergyBody | EnergyBody:
+    """Energy for the wire, with its parts where the meter tells them."""
+    if accelerator_j is None:
+        return EnergyBody(active=active_j, full=full_j)
+    return SplitEnergyBody(
+        active=active_j, full=full_j, accelerator=accelerator_j, host=full_j - accelerator_j
+    )
+
+
+def _known_sum(amounts: Iterable[float | None]) -> float | None:
+    """The sum; unknown where one of them is."""
+    listed = list(amounts)
+    known = [amount for amount in listed if amount is not None]
+    return sum(known) if len(known) == len(listed) else None
+
+
 def receipt_body(receipt: Receipt) -> ReceiptBody:
     """A receipt for the wire."""
     usage, impact, factors = receipt.answer.usage, receipt.impact, receipt.factors
@@ -157,7 +183,9 @@ def receipt_body(receipt: Receipt) -> ReceiptBody:
         status=receipt.status,
         revision=receipt.revision,
         method=receipt.method,
-        energy_j=EnergyBody(active=receipt.active_j, full=receipt.full_j),
+        energy_j=energy_body(
+            active_j=receipt.active_j, full_j=receipt.full_j, accelerator_j=receipt.accelerator_j
+        ),
         facility_j=impact.facility_j,
         co2e_g=CarbonBody(use=impact.use_co2_g, embodied=impact.embodied_co2_g),
         co2e_beside_g=BesideBody(direct=impact.direct_co2_g, market=impact.market_co2_g),

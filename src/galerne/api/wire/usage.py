@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from galerne.api.wire.receipt import CarbonBody, EnergyBody, WaterBody
+from galerne.api.wire.receipt import CarbonBody, EnergyBody, SplitEnergyBody, WaterBody, energy_body
 from galerne.ledger import UsageReport, UsageRow
 from galerne.units import from_microjoules
 
@@ -20,7 +20,7 @@ class UsageRowBody(BaseModel):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
-    energy_j: EnergyBody
+    energy_j: SplitEnergyBody | EnergyBody
     facility_j: float
     co2e_g: CarbonBody
     water_l: WaterBody
@@ -79,7 +79,7 @@ def _row(row: UsageRow) -> UsageRowBody:
         prompt_tokens=row.prompt_tokens,
         cached_tokens=row.cached_tokens,
         completion_tokens=row.new_tokens,
-        energy_j=EnergyBody(active=row.active_j, full=row.full_j),
+        energy_j=energy_body(active_j=row.active_j, full_j=row.full_j, accelerator_j=row.accelerator_j),
         facility_j=impact.facility_j,
         co2e_g=CarbonBody(use=impact.use_co2_g, embodied=impact.embodied_co2_g),
         water_l=WaterBody(site=impact.site_water_l, grid=impact.grid_water_l),

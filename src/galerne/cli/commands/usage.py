@@ -76,6 +76,8 @@ def _row_document(row: UsageRow) -> dict[str, Any]:
         "new_tokens": row.new_tokens,
         "active_j": row.active_j,
         "full_j": row.full_j,
+        "accelerator_j": row.accelerator_j,
+        "host_j": row.host_j,
         "use_co2_g": row.impact.use_co2_g,
         "embodied_co2_g": row.impact.embodied_co2_g,
         "site_water_l": row.impact.site_water_l,

@@ -145,7 +145,9 @@ def _component(parts: MeterParts) -> Meter | None:
         return None  # processors alone would miss most of it
     if processors is not None:
         return JointMeter([accelerators, processors])
-    host = ModelledMeter(active_j=parts.host_active_j, idle_w=parts.host_idle_w, clock=parts.clock)
+    host = ModelledMeter(
+        active_j=parts.host_active_j, idle_w=parts.host_idle_w, clock=parts.clock, part="engines"
+    )
     return JointMeter([accelerators, host], method="derived")
 
 

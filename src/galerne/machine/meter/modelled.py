@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from galerne.clock import Clock
 from galerne.errors import MeterUnavailable
-from galerne.machine.meter.records import MeterReading
+from galerne.machine.meter.records import MeterReading, Part
 
 DOMAIN = "machine"
 
@@ -23,6 +23,7 @@ class ModelledMeter:
         idle_w: power of the machine at rest.
         clock: time for the idle part.
         domain: what it covers; another name for another machine, beside a meter of this one.
+        part: ``engines`` where accelerators have counters of their own.
     """
 
     name = "modelled"
@@ -30,13 +31,20 @@ class ModelledMeter:
     covers = "machine"
 
     def __init__(
-        self, *, active_j: Callable[[], float], idle_w: float, clock: Clock, domain: str = DOMAIN
+        self,
+        *,
+        active_j: Callable[[], float],
+        idle_w: float,
+        clock: Clock,
+        domain: str = DOMAIN,
+        part: Part = "machine",
     ) -> None:
         if idle_w < 0:
             raise ValueError(f"idle power is not negative: {idle_w} W")
         self._active_j = active_j
         self._idle_w = idle_w
         self._domain = domain
+        self._part: Part = part
         self._clock = clock
         self._counter_j = 0.0
         self._gap_s = 0.0
@@ -62,6 +70,7 @@ class ModelledMeter:
                 counter_j=self._counter_j,
                 method=self.method,
                 gap_s=self._gap_s,
+                part=self._part,
             ),
         )
 

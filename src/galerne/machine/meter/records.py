@@ -13,8 +13,9 @@ from typing import Literal, Protocol, TypeAlias
 METHODS = ("measured", "derived", "modelled")
 """How a number was had, best first."""
 
-Part: TypeAlias = Literal["machine", "host", "accelerator"]
-"""What of the machine a counter covers: all of it, processors and board, or an accelerator."""
+Part: TypeAlias = Literal["machine", "host", "engines", "accelerator"]
+"""What of the machine a counter covers: all of it, processors and board, what of these works for our engines
+alone, or an accelerator."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,7 @@ class MeterReading:
         method: ``measured``, ``derived`` or ``modelled``.
         gap_s: seconds since the meter was opened that the counter does not cover; never goes back.
         part: what of the machine it covers. A host is shared with other programs; ``machine`` says that the
-            counter knows no parts, or counts nothing but ours.
+            counter knows no parts.
     """
 
     at: float
@@ -48,6 +49,8 @@ class EnergyWindow:
         method: the weakest method among the readings.
         host_j: of that, what processors and board drew, where a counter tells.
         accelerator_j: likewise, what the accelerators drew.
+        unsplit_j: what was counted without telling the parts apart; where it is zero, all but
+            ``accelerator_j`` is the host's.
     """
 
     started_at: float
@@ -57,6 +60,7 @@ class EnergyWindow:
     method: str
     host_j: float = 0.0
     accelerator_j: float = 0.0
+    unsplit_j: float = 0.0
 
     @property
     def total_j(self) -> float:
@@ -131,6 +135,7 @@ def window_between(before: Sequence[MeterReading], after: Sequence[MeterReading]
         method=max((reading.method for reading in (*before, *after)), key=METHODS.index),
         host_j=_part_j("host", by_domain_j, ends),
         accelerator_j=_part_j("accelerator", by_domain_j, ends),
+        unsplit_j=_part_j("machine", by_domain_j, ends),
     )
 
 
