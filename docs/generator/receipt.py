@@ -56,8 +56,10 @@ def receipt_fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[s
 
 
 def _without_none(annotation: Any) -> Any:
-    """What a field is when it is there."""
+    """What a field is when it is there; of a body and one with more in it, the latter."""
     kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+    if kinds and all(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds):
+        return max(kinds, key=lambda kind: len(kind.model_fields))
     return kinds[0] if len(kinds) == 1 else annotation
 
 
