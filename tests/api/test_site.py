@@ -1,10 +1,13 @@
 import asyncio
 import threading
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from galerne.api import SiteWish, create_app
+from galerne.api.wire.site import ComparisonBody, ConfigurationsBody, PlaceBody, SitePlanBody
 from galerne.catalog import default_catalog
 from galerne.cli.planner import Planner
 from tests.api.fakes import client, services
@@ -195,3 +198,60 @@ def test_work_ends_when_the_client_leaves():
 
     asyncio.run(create_app(services(site=planner))(scope, receive, send))
     assert planner.ended.wait(timeout=30)
+
+
+def tables(text=SMALL):
+    return tomllib.loads(text)
+
+
+def test_a_scenario_in_json_is_the_same_plan():
+    asked = {**tables(), "heat": None, "site": {**tables()["site"], "contracted_w": None}}
+    asked["site"]["contracted_w"] = 44e6
+    asked.pop("heat")
+    served = real()
+    by_json = served.post("/v1/site/plan?quick=true", json=asked).json()
+    by_toml = served.post("/v1/site/plan?quick=true", content=SMALL.encode()).json()
+    assert by_json["figures"] == by_toml["figures"]
+    moved = served.post("/v1/site/plan?quick=true&set=site.place%3Dlyon", json=asked).json()
+    assert moved["chosen"]["place"] == "lyon"
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"[1]", "scenario"),
+        (b"{", "scenario"),
+        (b'{"site": 3}', "site"),
+        (b'{"si te": {}}', "si te"),
+        (b'{"site": {"name": true}}', "compute"),
+        (b'{"site": {"na\\nme": "x"}}', "compute"),
+        (b"[" * 5000, "scenario"),
+    ],
+)
+def test_what_is_no_scenario_in_json_is_refused_with_its_path(body, path):
+    response = real().post("/v1/site/plan", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 422
+    assert response.json()["error"]["message"].startswith(path)
+
+
+def test_the_planners_answers_are_as_described():
+    served = real()
+    grown = SMALL.replace("load_ratio = 0.55", "").replace("contracted_w = 44e6", "contracted_w = 3e6")
+    grown += "\n[load]\nn_users = 1e7\nanswers_per_user = 8\ngrowth_ratio = 1.0\nhorizon_years = 2\n"
+    grown += "\n[[phases]]\ncontracted_w = 60e6\n"
+    for text in (SMALL, grown):
+        SitePlanBody.model_validate(served.post("/v1/site/plan?quick=true&language=fr", content=text).json())
+    compared = served.post("/v1/site/compare?place=essonne&place=tokyo", content=SMALL)
+    ComparisonBody.model_validate(compared.json())
+    ConfigurationsBody.model_validate(served.post("/v1/site/configurations", content=SMALL).json())
+    for place in ("essonne", "santiago"):
+        PlaceBody.model_validate(served.get(f"/v1/site/places/{place}").json())
+
+
+def test_the_document_describes_the_scenario_and_the_plan():
+    described = real().get("/openapi.json").json()
+    body = described["paths"]["/v1/site/plan"]["post"]
+    assert body["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/Scenario")
+    assert body["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/SitePlanBody")
+    scenario = described["components"]["schemas"]["Scenario"]
+    jsonschema.Draft202012Validator(scenario).validate(tables())

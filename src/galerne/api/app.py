@@ -84,7 +84,7 @@ def create_app(services: Services) -> FastAPI:
     for kind in (GalerneError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, fail)
     app.state.doorkeeper = doorkeeper
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # as the framework documents it
+    app.openapi = lambda: describe(app, services)  # type: ignore[method-assign]  # as the framework documents it
     return app
 
 
@@ -141,7 +141,7 @@ PARSED_BY_US = (
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def describe(app: FastAPI, services: Services) -> dict[str, Any]:
     """The OpenAPI document, with what the framework cannot see: our own parsing, and the key."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
@@ -149,6 +149,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for kind in PARSED_BY_US:
             schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
             components["schemas"] |= {**schema.pop("$defs", {}), kind.__name__: schema}
+        if services.site is not None:
+            components["schemas"]["Scenario"] = dict(services.site.schema())
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "header": {"type": "apiKey", "in": "header", "name": "x-api-key"},

@@ -138,7 +138,7 @@ class SiteWish:
     """What is asked of the planner.
 
     Attributes:
-        text: a scenario in TOML.
+        text: a scenario in TOML, or in JSON where ``is_json``.
         changes: of it, such as ``site.place=lyon``.
         n_samples: instead of those that the scenario names.
         quick: ranges from fewer moments of the year, for a page that follows a lever.
@@ -152,6 +152,7 @@ class SiteWish:
     quick: bool = False
     language: Language | None = None
     on_progress: Callable[[float], None] | None = None
+    is_json: bool = False
 
 
 class SitePlanner(Protocol):

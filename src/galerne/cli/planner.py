@@ -152,9 +152,10 @@ class Planner:
 
 
 def _text(wish: SiteWish) -> str:
-    from galerne.site.edits import edit_scenario, read_changes
+    from galerne.site.edits import edit_scenario, read_changes, scenario_of_json
 
-    return edit_scenario(wish.text, read_changes(wish.changes)) if wish.changes else wish.text
+    text = scenario_of_json(wish.text) if wish.is_json else wish.text
+    return edit_scenario(text, read_changes(wish.changes)) if wish.changes else text
 
 
 def _scenario(wish: SiteWish) -> Scenario:

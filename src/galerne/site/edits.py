@@ -52,6 +52,30 @@ def edit_scenario(text: str, changes: Mapping[str, Value]) -> str:
     return edited
 
 
+def scenario_of_json(text: str) -> str:
+    """A scenario in JSON, as its schema describes it, as the TOML that is read; ``null`` is left out.
+
+    Raises:
+        InvalidScenario: not JSON, or not sections of keys.
+    """
+    try:
+        tables = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidScenario(path="scenario", problem=f"not JSON: {error}") from None
+    if not isinstance(tables, dict):
+        raise InvalidScenario(path="scenario", problem="expected an object of sections")
+    lines: list[str] = []
+    for name, value in tables.items():
+        rows = value if isinstance(value, list) else [value]
+        if not re.fullmatch(r"[A-Za-z_]+", name) or not all(isinstance(row, dict) for row in rows):
+            raise InvalidScenario(path=name[:40], problem="expected a section: an object, or a list of them")
+        header = f"[[{name}]]" if isinstance(value, list) else f"[{name}]"
+        for row in rows:
+            keys = {key: entry for key, entry in row.items() if entry is not None}
+            lines += [header, *(f"{_written_key(key)} = {_written(entry)}" for key, entry in keys.items()), ""]
+    return "\n".join(lines)
+
+
 def read_changes(assignments: Iterable[str]) -> dict[str, Value]:
     """Changes from texts such as ``site.place=lyon`` or ``workload.load_ratio=0.4``; an empty value removes.
 
@@ -129,9 +153,13 @@ def _with_value(lines: list[str], section: str, key: str, value: Value) -> list[
     return lines if value is None else [*lines[:end], f"{key} = {_written(value)}", *lines[end:]]
 
 
+def _written_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
 def _written(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{name} = {_written(number)}" for name, number in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_written(entry) for entry in value) + "]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else repr(value)

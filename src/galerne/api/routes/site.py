@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from galerne.api.connection import while_connected
 from galerne.api.services import Services, SitePlanner, SiteWish
+from galerne.api.wire.site import ComparisonBody, ConfigurationsBody, PlaceBody, SitePlanBody
 from galerne.errors import InvalidRequest
 from galerne.language import Language
 
@@ -28,7 +29,10 @@ AT_ONCE = 2
 SCENARIO = {
     "requestBody": {
         "required": True,
-        "content": {"application/toml": {"schema": {"type": "string", "description": "A scenario in TOML."}}},
+        "content": {
+            "application/toml": {"schema": {"type": "string", "description": "A scenario in TOML."}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/Scenario"}},
+        },
     }
 }
 Names = Annotated[list[str] | None, Query()]
@@ -82,7 +86,13 @@ def _add_computed(router: APIRouter, site: SitePlanner) -> None:
     """What takes a scenario in its body."""
     desk = _Desk()
 
-    @router.post("/v1/site/plan", summary="Plan a data centre", openapi_extra=SCENARIO)
+    @router.post(
+        "/v1/site/plan",
+        summary="Plan a data centre",
+        openapi_extra=SCENARIO,
+        response_model=None,
+        responses={200: {"model": SitePlanBody}},
+    )
     async def plan_site(request: Request, asked: Wanted) -> dict[str, Any]:
         return dict(await desk.reckon(request, asked, site.plan))
 
@@ -104,7 +114,13 @@ def _add_computed(router: APIRouter, site: SitePlanner) -> None:
     async def edit_scenario(request: Request, asked: Wanted) -> TomlResponse:
         return TomlResponse(await desk.reckon(request, asked, site.edit))
 
-    @router.post("/v1/site/compare", summary="Rank places for a data centre", openapi_extra=SCENARIO)
+    @router.post(
+        "/v1/site/compare",
+        summary="Rank places for a data centre",
+        openapi_extra=SCENARIO,
+        response_model=None,
+        responses={200: {"model": ComparisonBody}},
+    )
     async def compare_sites(
         request: Request, asked: Wanted, place: Names = None, objective: Names = None
     ) -> dict[str, Any]:
@@ -112,7 +128,11 @@ def _add_computed(router: APIRouter, site: SitePlanner) -> None:
         return dict(await desk.reckon(request, asked, lambda wish: site.compare(wish, places, objectives)))
 
     @router.post(
-        "/v1/site/configurations", summary="Find the best ways to run a model", openapi_extra=SCENARIO
+        "/v1/site/configurations",
+        summary="Find the best ways to run a model",
+        openapi_extra=SCENARIO,
+        response_model=None,
+        responses={200: {"model": ConfigurationsBody}},
     )
     async def search_configurations(
         request: Request, asked: Wanted, accelerators: Annotated[int, Query(ge=1, le=100_000)] = 32
@@ -123,7 +143,12 @@ def _add_computed(router: APIRouter, site: SitePlanner) -> None:
 def _add_listed(router: APIRouter, site: SitePlanner) -> None:
     """What there is to plan with."""
 
-    @router.get("/v1/site/places/{place_id}", summary="Show a place: climate, free cooling, grid, prices")
+    @router.get(
+        "/v1/site/places/{place_id}",
+        summary="Show a place: climate, free cooling, grid, prices",
+        response_model=None,
+        responses={200: {"model": PlaceBody}},
+    )
     def show_place(place_id: str) -> dict[str, Any]:
         return dict(site.show(place_id))
 
@@ -158,6 +183,7 @@ class _Desk:
             ClientDisconnect: nobody waits any more; the work has been told to end.
         """
         text = await _read_text(request)
+        is_json = request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
         left = threading.Event()
 
         def look(_: float) -> None:
@@ -166,6 +192,7 @@ class _Desk:
 
         wish = SiteWish(
             text=text,
+            is_json=is_json,
             changes=asked.changes,
             n_samples=asked.n_samples,
             quick=asked.quick,
