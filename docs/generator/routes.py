@@ -43,7 +43,7 @@ def document() -> dict[str, Any]:
         prices=tuple,
         site=Planner(default_catalog()),
     )
-    return describe(create_app(services))
+    return describe(create_app(services), services)
 
 
 def operations(described: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
