@@ -71,8 +71,8 @@ def scenario_of_json(text: str) -> str:
             raise InvalidScenario(path=name[:40], problem="expected a section: an object, or a list of them")
         header = f"[[{name}]]" if isinstance(value, list) else f"[{name}]"
         for row in rows:
-            keys = {key: entry for key, entry in row.items() if entry is not None}
-            lines += [header, *(f"{_written_key(key)} = {_written(entry)}" for key, entry in keys.items()), ""]
+            said = [(key, entry) for key, entry in row.items() if entry is not None]
+            lines += [header, *(f"{_written_key(key)} = {_written(entry)}" for key, entry in said), ""]
     return "\n".join(lines)
 
 
