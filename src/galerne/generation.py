@@ -125,7 +125,12 @@ class RawText:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampling:
-    """How the next token is drawn. ``None`` leaves the choice to the model's own default."""
+    """How the next token is drawn. ``None`` leaves the choice to the model's own default.
+
+    Attributes:
+        min_new_tokens: the answer does not end before it has as many.
+        logit_bias: added to a token's logit before it is drawn: pairs of its id and how much.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -137,6 +142,8 @@ class Sampling:
     repetition_penalty: float | None = None
     top_k: int | None = None
     min_p: float | None = None
+    min_new_tokens: int | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

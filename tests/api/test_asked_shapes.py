@@ -49,7 +49,7 @@ def test_calls_leave_with_an_id_of_nine_letters_and_digits_each():
 
 
 def test_results_are_tied_to_their_calls_by_id_or_by_their_order():
-    for call_id in ("abc123XYZ", None):
+    for call_id in ("abc123XYZ", None, "null"):
         result = {"role": "tool", "content": "soleil", "tool_call_id": call_id, "name": "weather"}
         request = asked(messages=[HELLO, {"role": "assistant", "content": "", "tool_calls": [CALL]}, result])
         assert request.messages[1].tool_calls == (
@@ -57,6 +57,21 @@ def test_results_are_tied_to_their_calls_by_id_or_by_their_order():
         )
         assert request.messages[2].role is Role.TOOL
         assert request.messages[2].tool_call_id == "abc123XYZ"
+
+
+def test_calls_without_ids_of_mistrals_client_are_answered_in_their_order():
+    calls = [{**CALL, "id": "null"}, {**CALL, "id": "null"}]
+    results = [{"role": "tool", "content": text, "tool_call_id": "null"} for text in ("un", "deux")]
+    request = asked(messages=[HELLO, {"role": "assistant", "tool_calls": calls}, *results])
+    (_, spoken, first, second) = request.messages
+    assert [call.call_id for call in spoken.tool_calls] == [first.tool_call_id, second.tool_call_id]
+    assert first.tool_call_id != second.tool_call_id
+
+
+def test_biases_and_a_least_length_reach_the_engine_in_their_own_words():
+    sampling = asked(logit_bias={"5": -100, "17": 2.5}, min_tokens=3).sampling
+    assert (sampling.logit_bias, sampling.min_new_tokens) == (((5, -100.0), (17, 2.5)), 3)
+    assert asked(logit_bias={}, min_tokens=0).sampling == asked().sampling
 
 
 def test_arguments_may_be_an_object_in_mistrals_dialect():

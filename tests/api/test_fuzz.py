@@ -1,8 +1,10 @@
+import functools
 import json
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+import jsonschema
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from tests.api.fakes import ask, client
@@ -12,7 +14,7 @@ FIELDS = [
     "model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "stop", "seed",
     "max_completion_tokens", "random_seed", "presence_penalty", "frequency_penalty", "n", "tools",
     "tool_choice", "response_format", "logprobs", "safe_prompt", "metadata", "top_logprobs", "top_k", "min_p",
-    "parallel_tool_calls", "reasoning_effort", "prompt_mode", "repetition_penalty",
+    "parallel_tool_calls", "reasoning_effort", "prompt_mode", "repetition_penalty", "min_tokens", "logit_bias",
 ]  # fmt: skip
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
@@ -21,7 +23,9 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-parts = st.fixed_dictionaries({"type": st.sampled_from(["text", "image_url", ""])}, optional={"text": values})
+parts = st.fixed_dictionaries(
+    {"type": st.sampled_from(["text", "image_url", ""])}, optional={"text": values, "image_url": values}
+)
 messages = st.fixed_dictionaries(
     {"role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "wizard"])},
     optional={
@@ -95,13 +99,48 @@ OTHERS = {
 }  # fmt: skip
 
 
-def answers_clearly(content: bytes, path: str = "/v1/chat/completions") -> None:
+BODIES = {
+    "/v1/chat/completions": "ChatRequest",
+    "/v1/completions": "CompletionRequest",
+    "/v1/fim/completions": "FimRequest",
+    "/v1/embeddings": "EmbeddingsRequest",
+    "/v1/responses": "ResponsesRequest",
+    "/v1/responses/input_tokens": "ResponsesRequest",
+    "/v1/tokenize": "TokensRequest",
+    "/v1/tokenize/count": "TokensRequest",
+}
+"""The schema that OpenAPI gives for the body of each."""
+
+
+@functools.cache
+def described(path: str) -> jsonschema.Draft202012Validator:
+    components = CLIENT.get("/openapi.json").json()["components"]
+    schema = {"$ref": f"#/components/schemas/{BODIES[path]}", "components": components}
+    return jsonschema.Draft202012Validator(schema)
+
+
+def answers_clearly(content: bytes, path: str = "/v1/chat/completions") -> int:
+    """Nothing is our mistake, a refusal names the field, and what the description excludes is refused."""
     response = CLIENT.post(path, content=content)
     assert response.status_code in {200, 400, 404}, response.text
-    if response.status_code != 200:
+    if response.status_code == 200:
+        assert described(path).is_valid(json.loads(content)), "accepted, and described as impossible"
+    else:
         words = response.json()["error"]
         assert words["message"]
         assert words["param"]
+        if response.status_code == 404:
+            assert words["code"] == "model_not_found"
+    return response.status_code
+
+
+def test_what_is_drawn_is_sometimes_accepted_and_sometimes_refused():
+    for status in (200, 400):
+        find(
+            st.sampled_from(FIELDS[2:]).flatmap(lambda name: values.map(lambda value: {name: value})),
+            lambda changes, status=status: answers_clearly(json.dumps(ask(**changes)).encode()) == status,
+            settings=settings(max_examples=300, database=None),
+        )
 
 
 @given(bodies)

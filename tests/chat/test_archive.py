@@ -264,7 +264,18 @@ LEAVES = st.none() | st.booleans() | st.floats() | TEXT
 FILES = st.recursive(LEAVES, lambda x: st.lists(x) | st.dictionaries(st.sampled_from(NAMES), x))
 
 
-@given(FILES)
-def test_any_file_is_read_or_refused(document):
+@given(FILES | st.fixed_dictionaries({"messages": st.lists(FILES, max_size=4)}, optional={"id": TEXT}))
+def test_any_file_is_refused_or_read_as_trees_under_new_ids(document):
+    found = []
     with contextlib.suppress(InvalidRequest):
-        read([document])
+        found = read([document])
+    for conversation, messages in found:
+        ids = {message.id for message in messages}
+        assert len(ids) == len(messages)
+        assert all(given_id.startswith("new-") for given_id in {conversation.id, *ids})
+        known = set()
+        for message in messages:  # parents come first, so that nothing can turn in a circle
+            assert message.parent_id is None or message.parent_id in known
+            assert message.conversation_id == conversation.id
+            assert message.role in {"user", "assistant"}
+            known.add(message.id)

@@ -188,6 +188,24 @@ async def test_log_probabilities_are_those_of_the_tokens(make):
     assert all(math.isclose(token.top[0].logprob, token.logprob) for token in told)
 
 
+async def test_a_bias_bans_and_forces_tokens(make):
+    async with make() as engine:
+        (token,) = await engine.tokenize("e")
+        free, _ = await read(engine, ask())
+        banned = Sampling(temperature=0.0, max_new_tokens=200, logit_bias=((2, -100.0),))
+        _, events = await read(engine, ask(sampling=banned))
+        assert events[-1].reason is FinishReason.LENGTH  # the end itself was banned
+        forced = Sampling(temperature=0.0, max_new_tokens=5, logit_bias=((token.token_id, 100.0),))
+        text, _ = await read(engine, ask(sampling=forced))
+        assert text == "eeeee" != free[:5]
+
+
+async def test_a_least_length_is_refused_where_it_would_be_ignored(make):
+    async with make() as engine:
+        with pytest.raises(AbilityMissing, match="min_tokens"):
+            await read(engine, ask(sampling=Sampling(min_new_tokens=5)))
+
+
 async def test_a_text_goes_on_and_a_beginning_is_kept_to(make):
     async with make() as engine:
         text, _ = await read(engine, ask(messages=(), text=RawText(text="Galerne est")))

@@ -35,9 +35,11 @@ from galerne.api.wire.texts import CompletionRequest, FimRequest
 from galerne.api.wire.tokens import TokensRequest
 from galerne.errors import GalerneError, UnknownRoute
 
+_PROBLEM = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}}}
+# Not as a ``model``: a route that answers with a page would be described as failing with one.
 FAILED: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ProblemBody, "description": "The request is at fault."},
-    "5XX": {"model": ProblemBody, "description": "The server is at fault; see `retry-after`."},
+    "4XX": {"content": _PROBLEM, "description": "The request is at fault."},
+    "5XX": {"content": _PROBLEM, "description": "The server is at fault; see `retry-after`."},
 }
 
 
@@ -129,6 +131,7 @@ def _shortcut(path: str, routers: Iterable[APIRouter]) -> Route:
 
 
 PARSED_BY_US = (
+    ProblemBody,
     ChatRequest,
     ResponsesRequest,
     CompletionRequest,
@@ -136,7 +139,7 @@ PARSED_BY_US = (
     EmbeddingsRequest,
     TokensRequest,
 )
-"""Bodies that the framework does not see."""
+"""Bodies that the framework does not see, and the one of every failure."""
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from galerne.engines.forced_calls import calls_schema, instruction, tool_body
+from galerne.errors import AbilityMissing
 from galerne.generation import GenerationRequest, Message, Role, Toolbox, ToolUse
 
 CHAT_PATH = "/v1/chat/completions"
@@ -24,6 +25,7 @@ class Manners:
         enforces_calls: whether the server itself makes sure that a required call is made.
         has_infill: whether the middle is asked for at ``INFILL_PATH``, instead of with a ``suffix``.
         repetition_name: what it calls the repetition penalty.
+        knows_min_tokens: whether it can be told not to end early.
     """
 
     extras: Mapping[str, Any] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class Manners:
     enforces_calls: bool = True
     has_infill: bool = False
     repetition_name: str = "repetition_penalty"
+    knows_min_tokens: bool = True
 
 
 LLAMA_CPP = Manners(
@@ -38,12 +41,19 @@ LLAMA_CPP = Manners(
     enforces_calls=False,
     has_infill=True,
     repetition_name="repeat_penalty",
+    knows_min_tokens=False,
 )
 """llama.cpp's server, in its own words."""
 
 
 def request_of(request: GenerationRequest, manners: Manners) -> tuple[str, dict[str, Any]]:
-    """Path and body of a request; what the caller left open is left out."""
+    """Path and body of a request; what the caller left open is left out.
+
+    Raises:
+        AbilityMissing: the server would ignore a part of it.
+    """
+    if request.sampling.min_new_tokens and not manners.knows_min_tokens:
+        raise AbilityMissing(ability="A least number of tokens (min_tokens)", model=request.model_id)
     body = {"model": request.model_id, "stream": True, **_sampling(request, manners), **manners.extras}
     if request.text is not None:
         if request.text.suffix is not None and manners.has_infill:
@@ -153,6 +163,8 @@ def _sampling(request: GenerationRequest, manners: Manners) -> dict[str, Any]:
         manners.repetition_name: sampling.repetition_penalty,
         "top_k": sampling.top_k,
         "min_p": sampling.min_p,
+        "min_tokens": sampling.min_new_tokens,
+        "logit_bias": {str(token_id): bias for token_id, bias in sampling.logit_bias} or None,
     }
     return {name: value for name, value in chosen.items() if value is not None}
 

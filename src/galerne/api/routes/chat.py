@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from galerne.api.answer_stream import AnswerStream
-from galerne.api.answering import Asker, load_terms, served_name
-from galerne.api.connection import CLIENT_LEFT, while_connected
-from galerne.api.problems import Dialect, dialect_of
+from galerne.api.answering import served_name
+from galerne.api.routes.replies import answered, asked, reply, speaks_mistral
 from galerne.api.services import Services
 from galerne.api.wire.answer import ChatCompletion, completion_body
 from galerne.api.wire.chunks import ChunkWriter
@@ -22,75 +18,41 @@ from galerne.api.wire.strict import check_mistral
 
 logger = logging.getLogger(__name__)
 
-ANSWERED: dict[int | str, dict[str, Any]] = {
-    200: {
-        "model": ChatCompletion,
-        "description": "The answer; with `stream`, server-sent events that end with `[DONE]`.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        "headers": {
-            "galerne-receipt": {"description": "Id of the receipt.", "schema": {"type": "string"}},
-        },
-    }
-}
-# The request is parsed here and not by the framework, so OpenAPI is told where its schema is.
-ASKED = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{ChatRequest.__name__}"}}},
-    }
-}
-
 
 def chat_routes(services: Services) -> APIRouter:
     """The routes of conversation."""
     router = APIRouter(tags=["chat"])
 
     @router.post(
-        "/v1/chat/completions", summary="Answer a conversation", responses=ANSWERED, openapi_extra=ASKED
+        "/v1/chat/completions",
+        summary="Answer a conversation",
+        responses=answered(ChatCompletion, streams=True),
+        openapi_extra=asked(ChatRequest),
     )
     async def chat_completions(request: Request) -> Response:
         content = await request.body()
-        asked = parse_chat_request(content)
+        body = parse_chat_request(content)
         if is_strict(request):
-            check_mistral(content, asked)
+            check_mistral(content, body)
         completion_id = f"chatcmpl-{request.state.request_id}"
-        questions = asked.questions(completion_id)
+        questions = body.questions(completion_id)
         logger.debug("%s: a question of %d characters", completion_id, questions[0].n_characters())
-        model = served_name(services, asked.model)
-        dialect = dialect_of(request.headers.get("user-agent", ""))
-        shows_thoughts = asked.asks_for_thoughts and dialect is Dialect.MISTRAL
-        created_at = services.clock.now_at()
-        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
-        if asked.stream:
-            writer = ChunkWriter(
-                completion_id=completion_id,
-                model=model,
-                created_at=created_at,
-                usage_apart=asked.usage_apart,
-                shows_thoughts=shows_thoughts,
-                beginning=asked.beginning(),
-                pad=services.pad if dialect is Dialect.MISTRAL else None,
-            )
-            return AnswerStream(
-                asker.answers(questions),
-                writer=writer,
-                headers=partial(asker.headers, questions[0].request_id),
-                language=services.language,
-                heartbeat_s=services.heartbeat_s,
-            )
-        try:
-            answers = await while_connected(asker.whole_answers(questions), request.receive)
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_LEFT)
-        body = completion_body(
-            completion_id=completion_id,
-            model=model,
-            created_at=created_at,
-            answers=answers,
-            beginning=asked.beginning(),
-            shows_thoughts=shows_thoughts,
+        mistral = speaks_mistral(request)
+        head: dict[str, Any] = {
+            "completion_id": completion_id,
+            "model": served_name(services, body.model),
+            "created_at": services.clock.now_at(),
+            "beginning": body.beginning(),
+            "shows_thoughts": body.asks_for_thoughts and mistral,
+        }
+        pad = services.pad if mistral else None
+        return await reply(
+            request,
+            services,
+            questions,
+            writer=ChunkWriter(**head, usage_apart=body.usage_apart, pad=pad) if body.stream else None,
+            whole=lambda answers: completion_body(**head, answers=answers),
         )
-        return JSONResponse(body, headers=answers[0].headers)
 
     return router
 

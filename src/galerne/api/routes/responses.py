@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Request
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from galerne.api.answer_stream import AnswerStream
-from galerne.api.answering import Asker, load_terms, served_name
-from galerne.api.connection import CLIENT_LEFT, while_connected
-from galerne.api.routes.texts import answered, asked
+from galerne.api.answering import served_name
+from galerne.api.routes.replies import answered, asked, reply
 from galerne.api.services import Services
 from galerne.api.wire.response import (
     InputTokens,
@@ -43,20 +38,13 @@ def response_routes(services: Services) -> APIRouter:
             created_at=services.clock.now_at(),
         )
         question = body.question(draft.response_id)
-        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
-        if body.stream:
-            return AnswerStream(
-                asker.answers([question]),
-                writer=ResponseWriter(draft),
-                headers=partial(asker.headers, question.request_id),
-                language=services.language,
-                heartbeat_s=services.heartbeat_s,
-            )
-        try:
-            (answer,) = await while_connected(asker.whole_answers([question]), request.receive)
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_LEFT)
-        return JSONResponse(whole_response(draft, answer), headers=dict(answer.headers))
+        return await reply(
+            request,
+            services,
+            [question],
+            writer=ResponseWriter(draft) if body.stream else None,
+            whole=lambda answers: whole_response(draft, answers[0]),
+        )
 
     @router.post(
         "/v1/responses/input_tokens",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from galerne.api.answer_stream import AnswerStream
 from galerne.api.answering import Asker, load_terms, served_name
 from galerne.api.connection import CLIENT_LEFT, while_connected
-from galerne.api.problems import Dialect, dialect_of
+from galerne.api.routes.replies import answered, asked, reply, speaks_mistral
 from galerne.api.services import Services
 from galerne.api.wire import embeddings, texts
 from galerne.api.wire.answer import ChatCompletion, completion_body
@@ -26,22 +23,6 @@ from galerne.api.wire.tokens import TokenCount, TokenList, TokensRequest, token_
 from galerne.errors import InvalidRequest
 from galerne.fleet import Delivered
 from galerne.generation import Embedded, GenerationRequest
-
-
-def asked(kind: type[BaseModel]) -> dict[str, Any]:
-    """Tells OpenAPI the schema of a body that is parsed here and not by the framework."""
-    schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def answered(kind: type[BaseModel], *, streams: bool) -> dict[int | str, dict[str, Any]]:
-    """Tells OpenAPI what a response with a receipt looks like."""
-    description = "The answer; with `stream`, server-sent events." if streams else "The answer."
-    events = {"content": {"text/event-stream": {"schema": {"type": "string"}}}} if streams else {}
-    receipt = {"description": "Id of the receipt.", "schema": {"type": "string"}}
-    return {
-        200: {"model": kind, "description": description, "headers": {"galerne-receipt": receipt}, **events}
-    }
 
 
 def text_routes(services: Services) -> APIRouter:
@@ -63,20 +44,13 @@ def text_routes(services: Services) -> APIRouter:
             "model": served_name(services, body.model),
             "created_at": services.clock.now_at(),
         }
-        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
-        if body.stream:
-            return AnswerStream(
-                asker.answers(questions),
-                writer=TextWriter(**head, usage_apart=body.usage_apart),
-                headers=partial(asker.headers, questions[0].request_id),
-                language=services.language,
-                heartbeat_s=services.heartbeat_s,
-            )
-        try:
-            answers = await while_connected(asker.whole_answers(questions), request.receive)
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_LEFT)
-        return JSONResponse(text_body(**head, answers=answers), headers=dict(answers[0].headers))
+        return await reply(
+            request,
+            services,
+            questions,
+            writer=TextWriter(**head, usage_apart=body.usage_apart) if body.stream else None,
+            whole=lambda answers: text_body(**head, answers=answers),
+        )
 
     @router.post(
         "/v1/fim/completions",
@@ -93,24 +67,16 @@ def text_routes(services: Services) -> APIRouter:
             "model": served_name(services, body.model),
             "created_at": services.clock.now_at(),
         }
-        asker = Asker(services, request.state.caller.payer, load_terms(request.headers))
-        if body.stream:
-            speaks_mistral = dialect_of(request.headers.get("user-agent", "")) is Dialect.MISTRAL
-            return AnswerStream(
-                asker.answers(questions),
-                writer=ChunkWriter(
-                    **head, usage_apart=body.usage_apart, pad=services.pad if speaks_mistral else None
-                ),
-                headers=partial(asker.headers, completion_id),
-                language=services.language,
-                heartbeat_s=services.heartbeat_s,
-            )
-        try:
-            answers = await while_connected(asker.whole_answers(questions), request.receive)
-        except ClientDisconnect:
-            return Response(status_code=CLIENT_LEFT)
-        whole = completion_body(**head, answers=answers, beginning="", shows_thoughts=False)
-        return JSONResponse(whole, headers=dict(answers[0].headers))
+        pad = services.pad if speaks_mistral(request) else None
+        return await reply(
+            request,
+            services,
+            questions,
+            writer=ChunkWriter(**head, usage_apart=body.usage_apart, pad=pad) if body.stream else None,
+            whole=lambda answers: completion_body(
+                **head, answers=answers, beginning="", shows_thoughts=False
+            ),
+        )
 
     @router.post(
         "/v1/embeddings",

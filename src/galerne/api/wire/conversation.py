@@ -17,6 +17,8 @@ from galerne.images import Image, read_data_url
 
 MAX_IMAGES = 16
 TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
+NO_ID = frozenset({"", "null"})
+"""Mistral's own client writes ``null`` where a call has no id."""
 IMAGE_PARTS = frozenset({"image_url", "input_image"})
 
 
@@ -142,7 +144,7 @@ def _answered(message: ChatMessage, open_calls: Sequence[str], *, path: str) -> 
     """The call that a tool's turn answers; without an id the next in order, as Mistral's older clients do."""
     if not open_calls:
         raise InvalidMessageOrder(path=path, problem=UNEQUAL)
-    if message.tool_call_id is None:
+    if message.tool_call_id is None or message.tool_call_id in NO_ID:
         return open_calls[0]
     if message.tool_call_id not in open_calls:
         raise InvalidRequest(path=f"{path}.tool_call_id", problem="no call with this id waits for its result")
@@ -168,7 +170,7 @@ def _turn(path: str, message: ChatMessage, *, call_id: str | None = None) -> Mes
 
 
 def _calls(path: str, calls: Sequence[CallBody]) -> tuple[ToolCall, ...]:
-    ids = [call.id or f"call{index}" for index, call in enumerate(calls)]
+    ids = [call.id if call.id and call.id not in NO_ID else f"call{i}" for i, call in enumerate(calls)]
     if len(set(ids)) < len(ids):
         raise InvalidRequest(path=path, problem="two calls have the same id")
     return tuple(

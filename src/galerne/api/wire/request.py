@@ -7,27 +7,16 @@ known field that would change the answer and that we cannot do yet.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from galerne.api.wire.conversation import ChatMessage, turns
+from galerne.api.wire.sampled import SampledRequest, reseeded
 from galerne.api.wire.shapes import MAX_TOOLS, ResponseFormat, ToolBody, ToolChoice, toolbox
-from galerne.api.wire.shared import (
-    Model,
-    Penalty,
-    Seed,
-    StreamOptions,
-    Temperature,
-    TextOrTexts,
-    TokenLimit,
-    TopP,
-    Wire,
-    agreed,
-    parse_body,
-    stops_of,
-)
+from galerne.api.wire.shared import TokenLimit, agreed, parse_body
 from galerne.errors import InvalidRequest
 from galerne.generation import GenerationRequest, Message, Role, Sampling, Toolbox, ToolUse
 
@@ -44,19 +33,17 @@ HARMLESS: Mapping[str, tuple[Any, ...]] = MappingProxyType(
         "function_call": ("auto", "none"),
         "prompt_logprobs": (),
         "top_prompt_logprobs": (),
-        "logit_bias": ({},),
         "guardrails": ([],),
         "modalities": (["text"],),
         "audio": (),
         "web_search_options": (),
         "verbosity": ("medium",),
-        "min_tokens": (0,),
     }
 )
 """Fields that change the answer and wait for their turn, with the values that ask for nothing."""
 
 
-class ChatRequest(Wire):
+class ChatRequest(SampledRequest):
     """The body of ``POST /v1/chat/completions``."""
 
     model_config = ConfigDict(
@@ -74,22 +61,11 @@ class ChatRequest(Wire):
         },
     )
 
-    model: Model
     messages: list[ChatMessage] = Field(min_length=1)
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
     n: int | None = Field(default=None, ge=1, le=MAX_CHOICES, description="Answers, one after the other.")
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
     top_k: int | None = Field(default=None, ge=0, le=1_000_000)
     min_p: float | None = Field(default=None, ge=0.0, le=1.0, allow_inf_nan=False)
-    max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
-    stop: TextOrTexts | None = None
-    seed: Seed | None = None
-    random_seed: Seed | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
     repetition_penalty: float | None = Field(default=None, gt=0.0, le=2.0, allow_inf_nan=False)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
@@ -102,11 +78,6 @@ class ChatRequest(Wire):
     prompt_mode: Literal["reasoning"] | None = None
 
     @property
-    def usage_apart(self) -> bool:
-        """Whether usage is to come in a chunk of its own."""
-        return bool(self.stream_options and self.stream_options.include_usage)
-
-    @property
     def asks_for_thoughts(self) -> bool:
         """Whether what the model thinks is to be shown, where the dialect has words for it."""
         return self.prompt_mode == "reasoning" or self.reasoning_effort not in {None, "none"}
@@ -117,8 +88,8 @@ class ChatRequest(Wire):
         Raises:
             InvalidRequest: a field contradicts another, or asks for what we cannot do yet.
         """
-        seed = agreed(self, "seed", "random_seed")
         n = self.n or 1
+        sampling = self.sampling()
         messages = turns(self.messages)
         if self.safe_prompt:
             messages = (Message(role=Role.SYSTEM, content=SAFE_PROMPT), *messages)
@@ -128,7 +99,7 @@ class ChatRequest(Wire):
                 request_id=request_id if n == 1 else f"{request_id}-{index}",
                 model_id=self.model,
                 messages=messages,
-                sampling=self._sampling(seed if seed is None else seed + index),
+                sampling=reseeded(sampling, index),
                 tools=tools,
                 json=self.response_format.shape() if self.response_format else None,
                 continues=bool(self.messages[-1].prefix),
@@ -143,15 +114,11 @@ class ChatRequest(Wire):
         last = turns(self.messages)[-1]
         return last.content if self.messages[-1].prefix else ""
 
-    def _sampling(self, seed: int | None) -> Sampling:
-        return Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
+    def sampling(self) -> Sampling:
+        """How tokens are drawn, with what only conversations may say."""
+        return replace(
+            super().sampling(),
             max_new_tokens=agreed(self, "max_tokens", "max_completion_tokens"),
-            stop=stops_of(self.stop),
-            seed=seed,
-            presence_penalty=self.presence_penalty,
-            frequency_penalty=self.frequency_penalty,
             repetition_penalty=self.repetition_penalty,
             top_k=self.top_k,
             min_p=self.min_p,

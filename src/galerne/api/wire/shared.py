@@ -48,6 +48,17 @@ TopP = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Penalty = Annotated[float, Field(ge=-2.0, le=2.0, allow_inf_nan=False)]
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+LeastTokens = Annotated[
+    int,
+    Field(ge=0, le=MAX_TOKENS, description="The answer has as many at least; where the engine can be told."),
+]
+LogitBias = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[0-9]{1,9}$")],
+        Annotated[float, Field(ge=-100.0, le=100.0, allow_inf_nan=False)],
+    ],
+    Field(max_length=1024, description="By token id, as POST /v1/tokenize tells it: -100 bans, 100 forces."),
+]
 
 
 def parse_body(kind: type[Body], body: bytes, *, harmless: Mapping[str, tuple[Any, ...]]) -> Body:
@@ -97,6 +108,11 @@ def stops_of(stop: str | list[str] | None) -> tuple[str, ...]:
     if len(stops) > 16:
         raise InvalidRequest(path="stop", problem="there may be 16 stop texts at most")
     return stops
+
+
+def biases_of(bias: Mapping[str, float] | None) -> tuple[tuple[int, float], ...]:
+    """The biases as pairs of token id and number."""
+    return tuple((int(token_id), value) for token_id, value in (bias or {}).items())
 
 
 def agreed(request: BaseModel, first: str, second: str) -> int | None:

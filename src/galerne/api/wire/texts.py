@@ -3,70 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from galerne.api.answering import Answered
 from galerne.api.wire.answer import UsageBody, finish_word, usage_body
 from galerne.api.wire.chunks import DONE, compact, event_bytes
-from galerne.api.wire.shared import (
-    Model,
-    Penalty,
-    Seed,
-    StreamOptions,
-    Temperature,
-    TextOrTexts,
-    TokenLimit,
-    TopP,
-    Wire,
-    agreed,
-    stops_of,
-)
+from galerne.api.wire.sampled import SampledRequest, reseeded
+from galerne.api.wire.shared import TextOrTexts
 from galerne.errors import InvalidRequest
 from galerne.fleet import Delivered
-from galerne.generation import GenerationRequest, RawText, Sampling, TokenChunk, TokenLogprob, ToolCall
+from galerne.generation import GenerationRequest, RawText, TokenChunk, TokenLogprob, ToolCall
 
 DEFAULT_MAX_TOKENS = 16
 """What OpenAI's completions write where the request does not say."""
 MAX_PROMPTS = 64
 
-HARMLESS: Mapping[str, tuple[Any, ...]] = MappingProxyType(
-    {"best_of": (1,), "echo": (False,), "logit_bias": ({},), "min_tokens": (0,)}
-)
+HARMLESS: Mapping[str, tuple[Any, ...]] = MappingProxyType({"best_of": (1,), "echo": (False,)})
 
 
-class TextRequest(Wire):
-    """What both kinds have in common."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-
-    model: Model
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
-    max_tokens: TokenLimit | None = None
-    stop: TextOrTexts | None = None
-    seed: Seed | None = None
-    random_seed: Seed | None = None
-
-    @property
-    def usage_apart(self) -> bool:
-        """Whether usage is to come in a chunk of its own."""
-        return bool(self.stream_options and self.stream_options.include_usage)
-
-
-class CompletionRequest(TextRequest):
+class CompletionRequest(SampledRequest):
     """The body of ``POST /v1/completions``."""
 
     prompt: TextOrTexts
     suffix: str | None = None
     n: int | None = Field(default=None, ge=1, le=16)
     logprobs: int | None = Field(default=None, ge=0, le=5)
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
 
     def questions(self, request_id: str) -> list[GenerationRequest]:
         """The same request in our own words, once per answer asked for.
@@ -78,29 +43,21 @@ class CompletionRequest(TextRequest):
         n = len(prompts) * (self.n or 1)
         if not 1 <= n <= MAX_PROMPTS:
             raise InvalidRequest(path="prompt", problem=f"there may be 1 to {MAX_PROMPTS} answers in all")
-        seed = agreed(self, "seed", "random_seed")
+        sampling = replace(self.sampling(), max_new_tokens=self.max_tokens or DEFAULT_MAX_TOKENS)
         texts = [prompt for prompt in prompts for _ in range(self.n or 1)]
         return [
             GenerationRequest(
                 request_id=request_id if n == 1 else f"{request_id}-{index}",
                 model_id=self.model,
                 text=RawText(text=text, suffix=self.suffix),
-                sampling=Sampling(
-                    temperature=self.temperature,
-                    top_p=self.top_p,
-                    max_new_tokens=self.max_tokens or DEFAULT_MAX_TOKENS,
-                    stop=stops_of(self.stop),
-                    seed=seed if seed is None else seed + index,
-                    presence_penalty=self.presence_penalty,
-                    frequency_penalty=self.frequency_penalty,
-                ),
+                sampling=reseeded(sampling, index),
                 n_top_logprobs=self.logprobs,
             )
             for index, text in enumerate(texts)
         ]
 
 
-class FimRequest(TextRequest):
+class FimRequest(SampledRequest):
     """The body of ``POST /v1/fim/completions``: what belongs between ``prompt`` and ``suffix``."""
 
     prompt: str
@@ -113,13 +70,7 @@ class FimRequest(TextRequest):
                 request_id=request_id,
                 model_id=self.model,
                 text=RawText(text=self.prompt, suffix=self.suffix or ""),
-                sampling=Sampling(
-                    temperature=self.temperature,
-                    top_p=self.top_p,
-                    max_new_tokens=self.max_tokens,
-                    stop=stops_of(self.stop),
-                    seed=agreed(self, "seed", "random_seed"),
-                ),
+                sampling=self.sampling(),
             )
         ]
 
