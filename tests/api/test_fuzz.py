@@ -2,8 +2,8 @@ import functools
 import json
 from urllib.parse import quote
 
-import pytest
 import jsonschema
+import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,8 @@ FIELDS = [
     "model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "stop", "seed",
     "max_completion_tokens", "random_seed", "presence_penalty", "frequency_penalty", "n", "tools",
     "tool_choice", "response_format", "logprobs", "safe_prompt", "metadata", "top_logprobs", "top_k", "min_p",
-    "parallel_tool_calls", "reasoning_effort", "prompt_mode", "repetition_penalty", "min_tokens", "logit_bias",
+    "parallel_tool_calls", "reasoning_effort", "prompt_mode", "repetition_penalty", "min_tokens",
+    "logit_bias",
 ]  # fmt: skip
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
