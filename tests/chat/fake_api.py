@@ -75,6 +75,8 @@ class FakeApi:
     presence: dict[str, str] = field(
         default_factory=lambda: {"galerne-mini": "loaded", "ministral-3-3b": "installed"}
     )
+    limits: list[dict[str, Any]] = field(default_factory=list)
+    failure_headers: dict[str, str] = field(default_factory=dict)
     arriving: list[dict[str, Any]] = field(default_factory=list)
     reason: str = "stop"
     failure: tuple[int, dict[str, Any]] | None = None
@@ -132,7 +134,7 @@ class FakeApi:
         self.asked.append(body)
         if self.failure:
             status, error = self.failure
-            return JSONResponse({"error": error}, status_code=status)
+            return JSONResponse({"error": error}, status_code=status, headers=self.failure_headers)
         receipt = a_receipt(f"rcpt_{len(self.asked):03}")
         self.receipts[receipt["id"]] = receipt
         return StreamingResponse(
@@ -204,6 +206,7 @@ class FakeApi:
             {
                 "group_by": "model",
                 "accounts_j": {"answers": 111.8, "idle": 300.0, "meter": 411.8},
+                "metered": {"by_method_j": {"measured": 400.0, "modelled": 11.8}, "coverage_ratio": 0.9},
                 "adds_up": True,
                 "rows": [row | total | {"water_l": {"site": 0.0, "grid": 0.0001}, "cost_eur": 4e-6}],
             }
@@ -219,7 +222,8 @@ class FakeApi:
 
     async def _limits(self, _: Request) -> Response:
         limit = {"subject": "key:a", "unit": "tokens", "period": "day", "limit": 1000.0, "spent": 120.0}
-        return JSONResponse({"data": [{**limit, "held": 0.0, "remaining": 880.0, "resets_at": 1767225600.0}]})
+        row = {**limit, "held": 0.0, "remaining": 880.0, "resets_at": 1767225600.0}
+        return JSONResponse({"data": [row, *self.limits]})
 
     async def _engines(self, _: Request) -> Response:
         loading = {"elapsed_s": 1.0, "progress_ratio": 0.4, "retry_after_s": 2.0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -147,6 +147,11 @@ class ApiClient:
     async def queue(self) -> dict[str, Any]:
         """Who waits for the engines."""
         return await self._get("/v1/galerne/queue")
+
+    async def limits(self) -> list[dict[str, Any]]:
+        """Limits, and what was used of them."""
+        data: list[dict[str, Any]] = (await self._get("/v1/galerne/limits"))["data"]
+        return data
 
     async def prices(self) -> dict[str, Any]:
         """What a million tokens costs, and others' list beside it."""
@@ -383,7 +388,9 @@ async def _raise_for_problem(response: httpx.Response) -> None:
         document = response.json()
     except ValueError:
         document = {}
-    raise _refused(response.status_code, document if isinstance(document, dict) else {})
+    error = _refused(response.status_code, document if isinstance(document, dict) else {})
+    after = response.headers.get("retry-after", "")
+    raise replace(error, retry_after_s=float(after)) if after.isdecimal() else error
 
 
 def _refused(status: int, document: Mapping[str, Any]) -> AnswerRefused:

@@ -75,6 +75,7 @@ class ChatMessage:
         rendered: its blocks as HTML, by the renderer named in ``rendered_by``.
         citations: the passages it was given; ``[1]`` in it is the first.
         quoted: it is made of those passages, word for word; no model wrote it.
+        opens_at: when the limit that refused it opens again.
         beside_id: another model's answer to the same question, to be seen beside it until one is kept.
     """
 
@@ -96,6 +97,7 @@ class ChatMessage:
     quoted: bool = False
     tool_uses: tuple[ToolUse, ...] = ()
     beside_id: str | None = None
+    opens_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

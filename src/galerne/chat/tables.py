@@ -74,6 +74,7 @@ messages = sa.Table(
     sa.Column("quoted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("tool_uses", sa.JSON(none_as_null=True), nullable=True),
     sa.Column("beside_id", sa.Text, nullable=True),
+    sa.Column("opens_at", sa.Float, nullable=True),
 )
 
 SUMS = ("energy_j", "low_j", "high_j", "co2e_g", "water_l", "cost_eur")

@@ -29,11 +29,17 @@ class WrittenAnswers(Threads):
         status: MessageStatus,
         model_id: str | None = None,
         problem_code: str | None = None,
+        opens_at: float | None = None,
         receipt_id: str | None = None,
         receipt: Mapping[str, Any] | None = None,
     ) -> None:
         """Write what an answer is by now; what is not given stays as it was."""
-        known = {"model_id": model_id, "problem_code": problem_code, "receipt_id": receipt_id}
+        known = {
+            "model_id": model_id,
+            "problem_code": problem_code,
+            "opens_at": opens_at,
+            "receipt_id": receipt_id,
+        }
         values = {"content": content, "status": status, **{k: v for k, v in known.items() if v is not None}}
         self._update(message_id, values)
         if receipt:

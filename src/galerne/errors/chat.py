@@ -27,6 +27,7 @@ class AnswerRefused(ChatError):
     status: int
     problem_code: str
     hint: str = ""
+    retry_after_s: float | None = None
 
     def __str__(self) -> str:
         return f"{super().__str__()}: {self.hint}" if self.hint else super().__str__()

@@ -22,6 +22,8 @@ from galerne.errors import AnswerRefused, GalerneError
 
 _SAVE_EVERY_S = 2.0
 _KEPT_ANSWERS = 64
+QUOTA = "rate_limit_exceeded"
+"""What the API calls a limit that is reached."""
 _MOST_ROUNDS = 8
 """How often an answer may call tools before it must do without."""
 
@@ -108,6 +110,7 @@ class AnswerDesk:
         manner: Manner,
     ) -> None:
         status, problem_code = MessageStatus.FAILED, "internal_error"
+        opens_at: float | None = None
         try:
             plan = await prepare()
             answer.message = plan.message
@@ -121,11 +124,13 @@ class AnswerDesk:
             status, problem_code = MessageStatus.STOPPED, ""
         except AnswerRefused as error:
             problem_code = error.problem_code
+            if error.retry_after_s is not None and problem_code == QUOTA:
+                opens_at = self._stores.kept.now_at() + error.retry_after_s
         except GalerneError as error:
             problem_code = error.code
         finally:
             try:
-                await self._save(answer, status=status, problem_code=problem_code or None)
+                await self._save(answer, status=status, problem_code=problem_code or None, opens_at=opens_at)
                 await asyncio.to_thread(self._rounds.close, answer)
                 await asyncio.to_thread(self._keep_drawn, answer)
             finally:

@@ -23,7 +23,7 @@ from galerne.chat.temporary import Stores, is_temporary, open_temporary
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.web import asking, documents, house_pages, keeping, models, pages, planner, projects
+from galerne.chat.web import asking, budget, documents, house_pages, keeping, models, pages, planner, projects
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
@@ -108,6 +108,8 @@ def create_web(
             route("/ui/chain", update_chain),
             route("/ui/models", models.show_models),
             route("/ui/models", models.load_model, "POST"),
+            route("/ui/budget", budget.show_budget),
+            route("/ui/budget", budget.set_budget, "POST"),
             route("/ui/search", keeping.search),
             route("/ui/history", keeping.show_history),
             route("/ui/export", keeping.export_all),

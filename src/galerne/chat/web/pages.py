@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from galerne.chat.bill import Bill
 from galerne.chat.bill_view import BillView, view_bill
+from galerne.chat.budget import BudgetView
 from galerne.chat.chain_view import ChainView
 from galerne.chat.difference import view_difference
 from galerne.chat.documents.records import Document
@@ -126,6 +127,11 @@ def difference_fragment(request: Request, message: ChatMessage, other: ChatMessa
     """What stands under two answers beside each other."""
     difference = view_difference(message, other, language=language_of(request))
     return HTMLResponse(_render(request, "difference.html", difference=difference, pair=(message, other)))
+
+
+def budget_fragment(request: Request, view: BudgetView | None, **facts: Any) -> HTMLResponse:
+    """What may still be used."""
+    return HTMLResponse(_render(request, "budget.html", view=view, **facts))
 
 
 def talking_models(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

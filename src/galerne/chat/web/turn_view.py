@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from galerne.chat.budget import opens_text
 from galerne.chat.difference import view_difference
 from galerne.chat.documents.prompt import place_text
 from galerne.chat.documents.records import Document
@@ -61,6 +62,7 @@ def turn_facts(message: ChatMessage, language: Language) -> dict[str, Any]:
         "receipts": [view_receipt(receipt, language=language) for receipt in receipts],
         "awaits_receipt": bool(message.receipt_id) and message.receipt is None,
         "advice": advice_for(message.problem_code, language) if message.problem_code else "",
+        "opens": opens_text(message.opens_at, language=language) if message.opens_at is not None else "",
         "resumable": bool(message.content) and message.status in _RESUMABLE,
         "sources": sources_of(message, language),
         "model": message.model_id or say["assistant"],

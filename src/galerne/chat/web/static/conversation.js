@@ -2,6 +2,7 @@
 import { find, fragment, icon, load, pause } from "./dom.js";
 import { ready, sent } from "./documents.js";
 import { showHistory } from "./history.js";
+import { showBudget } from "./budget.js";
 
 const turns = find("#turns");
 const form = find("#composer");
@@ -94,6 +95,7 @@ async function finish(article) {
   status.textContent = find(".blocks", article).innerText;
   await settle(article);
   await showBill();
+  await showBudget();
 }
 
 // Under two answers beside each other: what one took more than the other, once both are written and paid.
