@@ -44,13 +44,17 @@ def test_two_plans_stand_side_by_side(web):
 
 def test_an_impossible_wish_says_what_binds_and_by_how_much(web):
     html = web.get("/ui/plan?case=essonne&objective.token_interval_s=900").text
-    assert "time per output token" in html
+    assert "No layout writes fast enough" in html
+    french = web.get(
+        "/ui/plan?case=essonne&objective.token_interval_s=900", headers={"accept-language": "fr"}
+    ).text
+    assert "Aucun découpage n’écrit assez vite" in french
     assert 'role="alert"' in html
 
 
 def test_nonsense_is_refused_with_its_path(web):
     html = web.get("/ui/plan?case=essonne&site.contracted_w=%3Cscript%3E").text
-    assert "site.contracted_w" in html
+    assert "Connection: a number is needed here, not &#39;&lt;script&gt;&#39;." in html
     assert "<script>" not in html
 
 

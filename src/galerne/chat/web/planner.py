@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from galerne.chat.planner import CHOICES, GROUPS, LEVERS, SIZES, changes_of, fields_of, query_of, view_plan
+from galerne.chat.planner.refusals import word_refusal
 from galerne.chat.planner.view import DAY_HEIGHT, DAY_WIDTH
 from galerne.chat.web import pages
 from galerne.chat.web.parts import Web
@@ -140,7 +141,7 @@ async def _result(
             "view": None,
             "query": draft.query,
             "beside_query": beside_query,
-            "problem": error.hint if isinstance(error, AnswerRefused) else "",
+            "problem": _problem(error, language),
             "advice": advice_for(error.code, language),
         }
     return {
@@ -153,6 +154,13 @@ async def _result(
         "problem": "",
         "advice": "",
     }
+
+
+def _problem(error: GalerneError, language: Language) -> str:
+    """What the API refuses, in the reader's words where they are known."""
+    if not isinstance(error, AnswerRefused):
+        return ""
+    return word_refusal(error.hint, phrases(_PACKAGE, language), language) or error.hint
 
 
 async def _plan(web: Web, draft: Draft, language: Language) -> dict[str, Any]:
