@@ -5,6 +5,7 @@ import inspect
 
 import pytest
 
+from galerne.chat.assistants import AssistantStore, Profile
 from galerne.chat.conversations import ConversationStore
 from galerne.chat.documents.store import DocumentStore
 from galerne.chat.projects import ProjectStore
@@ -12,11 +13,11 @@ from galerne.chat.records import Manner, MessageStatus
 from galerne.chat.store import open_conversations
 from galerne.chat.temporary import open_temporary
 from galerne.clock import ManualClock
-from galerne.errors import UnknownConversation, UnknownDocument, UnknownProject
+from galerne.errors import UnknownAssistant, UnknownConversation, UnknownDocument, UnknownProject
 from tests.chat.documents.test_store import POSTGRES_URL, empty, needs_postgres, put
 from tests.chat.fake_api import a_receipt
 
-UNKNOWN = (UnknownConversation, UnknownDocument, UnknownProject)
+UNKNOWN = (UnknownAssistant, UnknownConversation, UnknownDocument, UnknownProject)
 BYTES = b"the treasure lies under the oak"
 
 
@@ -39,8 +40,13 @@ class Ada:
     def __init__(self, store: ConversationStore) -> None:
         self.store = store
         self.project = store.projects.add("Winds", instructions="the secret of Ada")
+        self.assistant = store.assistants.add(Profile(name="Pirate", purpose="the secret of Ada"))
         self.question, self.answer = store.begin(
-            "the treasure?", conversation_id=None, model_id=None, project_id=self.project.id
+            "the treasure?",
+            conversation_id=None,
+            model_id=None,
+            project_id=self.project.id,
+            assistant_id=self.assistant.id,
         )
         self.home = self.question.conversation_id
         store.save_answer(self.answer.id, content="under the oak", status=MessageStatus.STOPPED)
@@ -55,13 +61,18 @@ class Ada:
             store.messages(self.home),
             store.bill(self.home),
             store.projects.all(),
+            store.assistants.all(),
             store.documents.of(conversation_id=self.home),
             store.documents.document(self.draft.id),
         )
 
 
 CALLS = {
-    "conversations": lambda b, a: b.conversations() + b.conversations(project_id=a.project.id),
+    "conversations": lambda b, a: (
+        b.conversations()
+        + b.conversations(project_id=a.project.id)
+        + b.conversations(assistant_id=a.assistant.id)
+    ),
     "conversation": lambda b, a: b.conversation(a.home),
     "message": lambda b, a: b.message(a.answer.id),
     "thread": lambda b, a: b.thread(a.home),
@@ -69,6 +80,7 @@ CALLS = {
     "page": lambda b, a: b.page(a.home),
     "page_around": lambda b, a: b.page_around(a.answer.id),
     "page_from": lambda b, a: b.page_from(a.answer.id),
+    "forks": lambda b, a: b.forks(a.home),
     "messages": lambda b, a: b.messages(a.home),
     "bill": lambda b, a: [b.bill(a.home).n_receipts] if b.bill(a.home).n_receipts else [],
     "search": lambda b, a: b.search("treasure") + b.search("oak") + b.search("oak", project_id=a.project.id),
@@ -95,8 +107,15 @@ CALLS = {
     "projects.change": lambda b, a: b.projects.change(a.project.id, name="mine", instructions=""),
     "projects.move": lambda b, a: b.projects.move(a.home, project_id=None),
     "projects.erase": lambda b, a: b.projects.erase(a.project.id),
+    "assistants.all": lambda b, a: b.assistants.all(),
+    "assistants.assistant": lambda b, a: b.assistants.assistant(a.assistant.id),
+    "assistants.change": lambda b, a: b.assistants.change(a.assistant.id, Profile(name="mine")),
+    "assistants.give": lambda b, a: b.assistants.give(a.home, assistant_id=None),
+    "assistants.erase": lambda b, a: b.assistants.erase(a.assistant.id),
     "documents.document": lambda b, a: b.documents.document(a.document.id),
-    "documents.of": lambda b, a: b.documents.of(conversation_id=a.home, project_id=a.project.id),
+    "documents.of": lambda b, a: b.documents.of(
+        conversation_id=a.home, project_id=a.project.id, assistant_id=a.assistant.id
+    ),
     "documents.content": lambda b, a: b.documents.content(a.document.id),
     "documents.passages": lambda b, a: b.documents.passages(a.document.id),
     "documents.remove": lambda b, a: b.documents.remove(a.document.id),
@@ -110,6 +129,8 @@ NAME_NOBODY = {
     "owner": "whose the view is",
     "now_at": "the clock",
     "add": "writes the owner's own",
+    "assistants": "walked here too",
+    "assistants.add": "writes the owner's own",
     "projects": "walked here too",
     "documents": "walked here too",
     "projects.add": "writes the owner's own",
@@ -122,7 +143,12 @@ NAME_NOBODY = {
 
 
 def test_every_function_of_a_store_is_tried():
-    kinds = {"": ConversationStore, "projects.": ProjectStore, "documents.": DocumentStore}
+    kinds = {
+        "": ConversationStore,
+        "projects.": ProjectStore,
+        "assistants.": AssistantStore,
+        "documents.": DocumentStore,
+    }
     known = {
         prefix + name
         for prefix, kind in kinds.items()
@@ -151,6 +177,15 @@ def test_a_new_conversation_does_not_enter_a_project_of_somebody_else(opened):
     mine, _ = opened.of("bob").begin("q", conversation_id=None, model_id=None)
     with pytest.raises(UnknownProject):
         opened.of("bob").projects.move(mine.conversation_id, project_id=ada.project.id)
+
+
+def test_a_conversation_is_not_given_an_assistant_of_somebody_else(opened):
+    ada = Ada(opened.of("ada"))
+    with pytest.raises(UnknownAssistant):
+        opened.of("bob").begin("q", conversation_id=None, model_id=None, assistant_id=ada.assistant.id)
+    mine, _ = opened.of("bob").begin("q", conversation_id=None, model_id=None)
+    with pytest.raises(UnknownAssistant):
+        opened.of("bob").assistants.give(mine.conversation_id, assistant_id=ada.assistant.id)
 
 
 def test_bytes_of_two_people_are_kept_once_and_outlive_the_first(opened):

@@ -146,6 +146,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "answer_refused": _ours(502),
         "unknown_document": _asked(404),
         "unknown_project": _asked(404),
+        "unknown_assistant": _asked(404),
         "document_unsupported": _asked(415),
         "document_too_large": _asked(413),
         "document_encrypted": _asked(422),

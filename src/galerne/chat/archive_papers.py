@@ -36,7 +36,11 @@ class Papers:
 
 def papers_written(store: ConversationStore, conversation: Conversation) -> dict[str, Any]:
     """The documents and the project of a conversation, for its entry in a file."""
-    found = store.documents.of(conversation_id=conversation.id, project_id=conversation.project_id)
+    found = store.documents.of(
+        conversation_id=conversation.id,
+        project_id=conversation.project_id,
+        assistant_id=conversation.assistant_id,
+    )
     written: dict[str, Any] = {
         "documents": [
             {

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
+from galerne.chat.assistants import AssistantStore
 from galerne.chat.documents.store import DocumentStore, fold_log, forget_documents
 from galerne.chat.documents.tables import documents
 from galerne.chat.projects import ProjectStore
@@ -31,6 +32,11 @@ class ConversationStore(WrittenAnswers):
         return ProjectStore(self._engine, owner=self._owner, clock=self._clock, new_id=self._new_id)
 
     @property
+    def assistants(self) -> AssistantStore:
+        """The assistants that these conversations may have."""
+        return AssistantStore(self._engine, owner=self._owner, clock=self._clock, new_id=self._new_id)
+
+    @property
     def documents(self) -> DocumentStore:
         """The documents that these conversations stand on."""
         return DocumentStore(self._engine, owner=self._owner, clock=self._clock, new_id=self._new_id)
@@ -46,6 +52,7 @@ class ConversationStore(WrittenAnswers):
         after_id: str | None = None,
         manner: Manner | None = None,
         project_id: str | None = None,
+        assistant_id: str | None = None,
     ) -> tuple[ChatMessage, ChatMessage]:
         """Write a question and the answer to come, in a new conversation if none is named.
 
@@ -56,10 +63,12 @@ class ConversationStore(WrittenAnswers):
             after_id: the message it follows; ``None`` for the last of the branch that is shown.
             manner: how to answer from now on; ``None`` keeps the conversation's.
             project_id: to which a new conversation belongs.
+            assistant_id: that a new conversation has.
 
         Raises:
             UnknownConversation: the conversation named is not there, or has no such message.
             UnknownProject: the project named is not there.
+            UnknownAssistant: nor is the assistant.
         """
         home, parent_id = conversation_id, None
         if home is not None:
@@ -72,9 +81,16 @@ class ConversationStore(WrittenAnswers):
             home = self._new_id()
             if project_id is not None:
                 self.projects.project(project_id)
+            if assistant_id is not None:
+                self.assistants.assistant(assistant_id)
             at = self._clock.now_at()
             begun = Conversation(
-                id=home, title=title_of(question), created_at=at, changed_at=at, project_id=project_id
+                id=home,
+                title=title_of(question),
+                created_at=at,
+                changed_at=at,
+                project_id=project_id,
+                assistant_id=assistant_id,
             )
             self.add([(begun, [])])
         if manner is not None:

@@ -23,12 +23,62 @@ class ConversationsClient:
         self._client = client
 
     async def ask(
-        self, question: str, *, conversation_id: str | None, model: str, documents: Sequence[str] = ()
+        self,
+        question: str,
+        *,
+        conversation_id: str | None,
+        model: str,
+        documents: Sequence[str] = (),
+        project: str = "",
+        assistant: str = "",
     ) -> dict[str, Any]:
-        """Ask; ``answer`` and ``conversation`` of the reply are ids."""
+        """Ask; ``answer`` and ``conversation`` of the reply are ids.
+
+        Args:
+            question: may begin with ``@name`` of an assistant.
+            conversation_id: ``None`` for a new one.
+            model: which is to answer.
+            documents: ids of drafts that go with it.
+            project: id of the one to which a new conversation belongs.
+            assistant: id of the one that a new conversation has.
+        """
         form = {"question": question, "conversation": conversation_id or "", "model": model}
-        form["documents"] = " ".join(documents)
-        return await self._post("/ui/answers", form)
+        homes = {"project": project, "assistant": assistant} if conversation_id is None else {}
+        return await self._post("/ui/answers", {**form, **homes, "documents": " ".join(documents)})
+
+    async def edit(self, message_id: str, question: str, *, model: str) -> dict[str, Any]:
+        """Ask a question again in other words, as a branch."""
+        return await self._post(f"/ui/messages/{message_id}/edit", {"question": question, "model": model})
+
+    async def resume(self, answer_id: str) -> dict[str, Any]:
+        """Go on with an answer that was cut or stopped."""
+        return await self._post(f"/ui/messages/{answer_id}/continue", {})
+
+    async def branches(self, conversation_id: str) -> list[dict[str, Any]]:
+        """Where the conversation forks, along the branch that is shown: every message that stands there."""
+        return await self._rows(f"/ui/conversations/{conversation_id}/branches", {})
+
+    async def show(self, message_id: str) -> None:
+        """Show the branch that goes through a message."""
+        await self._post(f"/ui/messages/{message_id}/show", {})
+
+    async def projects(self) -> list[dict[str, Any]]:
+        """Every project, by name."""
+        return await self._rows("/ui/projects", {})
+
+    async def move(self, conversation_id: str, *, project_id: str) -> None:
+        """Let a conversation belong to a project; empty for none."""
+        path = f"/ui/conversations/{conversation_id}/move"
+        await self._client.send("POST", path, data={"project": project_id})
+
+    async def assistants(self) -> list[dict[str, Any]]:
+        """Every assistant, by name."""
+        return await self._rows("/ui/assistants", {})
+
+    async def give(self, conversation_id: str, *, assistant_id: str) -> None:
+        """Let a conversation have an assistant; empty for none."""
+        path = f"/ui/conversations/{conversation_id}/assistant"
+        await self._client.send("POST", path, data={"assistant": assistant_id})
 
     async def hand_in(self, content: bytes, *, name: str) -> dict[str, Any]:
         """Attach a file to the next question; ``id`` of the reply names it."""

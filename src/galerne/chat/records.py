@@ -11,6 +11,9 @@ from galerne.chat.documents.records import Citation
 from galerne.chat.tools.records import ToolUse
 from galerne.chat.tree import Place
 
+LONGEST_INSTRUCTIONS = 20_000
+HOTTEST = 2.0
+MOST_NEW_TOKENS = 131_072
 _TITLE_CHARACTERS = 60
 
 
@@ -49,6 +52,7 @@ class Conversation:
         owner: whose it is; ``None`` where one person has it all.
         project_id: to which project it belongs.
         allowed_tools: tools a person has agreed to for the whole conversation.
+        assistant_id: the assistant that answers in it.
     """
 
     id: str
@@ -61,6 +65,7 @@ class Conversation:
     owner: str | None = None
     project_id: str | None = None
     allowed_tools: tuple[str, ...] = ()
+    assistant_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

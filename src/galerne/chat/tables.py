@@ -42,6 +42,7 @@ conversations = sa.Table(
     sa.Column("project_id", sa.Text, nullable=True, index=True),
     sa.Column("tools", sa.JSON(none_as_null=True), nullable=True),
     sa.Column("allowed_tools", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("assistant_id", sa.Text, nullable=True, index=True),
 )
 messages = sa.Table(
     "message",
@@ -97,7 +98,8 @@ def conversation_of(row: sa.Row[Any]) -> Conversation:
 def conversation_row(conversation: Conversation) -> dict[str, Any]:
     """A record as a row."""
     facts = {name: getattr(conversation, name) for name in ("id", "title", "created_at", "changed_at")}
-    shown = {name: getattr(conversation, name) for name in ("pinned", "leaf_id", "owner", "project_id")}
+    homes = ("pinned", "leaf_id", "owner", "project_id", "assistant_id")
+    shown = {name: getattr(conversation, name) for name in homes}
     allowed = {"allowed_tools": list(conversation.allowed_tools) or None}
     return (
         facts

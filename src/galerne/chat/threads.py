@@ -57,13 +57,17 @@ class Threads:
         """The moment, by the clock that dates the messages."""
         return self._clock.now_at()
 
-    def conversations(self, *, limit: int = 200, project_id: str | None = None) -> list[Conversation]:
-        """The history, or that of a project: what is pinned first, then the latest first."""
+    def conversations(
+        self, *, limit: int = 200, project_id: str | None = None, assistant_id: str | None = None
+    ) -> list[Conversation]:
+        """The history, or that of a project or an assistant: what is pinned first, then the latest first."""
         order = (conversations.c.pinned.desc(), conversations.c.changed_at.desc())
         mine = is_of(conversations.c.owner, self._owner)
         query = sa.select(conversations).where(mine).order_by(*order).limit(limit)
         if project_id is not None:
             query = query.where(conversations.c.project_id == project_id)
+        if assistant_id is not None:
+            query = query.where(conversations.c.assistant_id == assistant_id)
         with reading(self._engine) as connection:
             return [conversation_of(row) for row in connection.execute(query)]
 
@@ -114,6 +118,13 @@ class Threads:
         path = tree.path(leaf_id)
         n_following = len(path) - path.index(message_id) if message_id in path else 0
         return self._page(tree, leaf_id, before_id=None, limit=n_following)
+
+    def forks(self, conversation_id: str) -> list[list[tuple[ChatMessage, bool]]]:
+        """Where the branch that is shown could have gone another way: each way, and whether it is shown."""
+        leaf_id, tree = self.conversation(conversation_id).leaf_id, self._tree(conversation_id)
+        path = tree.path(leaf_id)
+        ways = [tree.siblings(message_id) for message_id in path if tree.place(message_id).of > 1]
+        return [[(message, message.id in path) for message in self._read(ids)] for ids in ways]
 
     def messages(self, conversation_id: str) -> list[ChatMessage]:
         """Every message of every branch, the oldest first."""

@@ -55,6 +55,10 @@ class MessageTree:
             at = children[-1]
         return at
 
+    def siblings(self, message_id: str) -> list[str]:
+        """Those that answer the same message, this one among them, the oldest first."""
+        return list(self._children[self._parents[message_id]])
+
     def place(self, message_id: str) -> Place:
         """Where a message stands among its siblings."""
         siblings = self._children[self._parents[message_id]]

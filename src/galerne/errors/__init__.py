@@ -65,6 +65,7 @@
         ├── AnswerRefused              the API answered the assistant with an error of its own
         ├── UnknownDocument            no document, or no passage of one, with this id
         ├── UnknownProject             no project with this id
+        ├── UnknownAssistant           no assistant with this id
         ├── DocumentUnsupported        the bytes are none of the kinds that are read
         ├── DocumentTooLarge           more bytes, pages or characters than are read
         ├── DocumentEncrypted          it opens with a password only
@@ -150,6 +151,7 @@ from galerne.errors.chat import (
     ChatError,
     InvalidToolFile,
     ToolFailed,
+    UnknownAssistant,
     UnknownConversation,
 )
 from galerne.errors.root import GalerneError, failure, leaves
@@ -222,6 +224,7 @@ __all__ = [
     "StoreUnreachable",
     "ToolFailed",
     "Unauthorized",
+    "UnknownAssistant",
     "UnknownConversation",
     "UnknownDocument",
     "UnknownId",

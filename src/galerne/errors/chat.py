@@ -52,6 +52,15 @@ class UnknownProject(ChatError):
 
 
 @failure
+class UnknownAssistant(ChatError):
+    """No assistant with this id."""
+
+    advice = "Go back to the list of assistants."
+    sentence = "There is no assistant {assistant_id!r}"
+    assistant_id: str
+
+
+@failure
 class DocumentUnsupported(ChatError):
     """The bytes are none of the kinds of document that are read."""
 

@@ -29,9 +29,15 @@ class DocumentDesk:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(
-        self, store: DocumentStore, content: bytes, *, name: str, project_id: str | None = None
+        self,
+        store: DocumentStore,
+        content: bytes,
+        *,
+        name: str,
+        project_id: str | None = None,
+        assistant_id: str | None = None,
     ) -> Document:
-        """Read a file and keep it.
+        """Read a file and keep it, as a draft unless a project or an assistant is named.
 
         Raises:
             ChatError: the leaf says why it is not read.
@@ -40,7 +46,8 @@ class DocumentDesk:
         if not await asyncio.to_thread(store.knows, content):
             reading = await self._reader.read(content, name=name)
             read = (reading, await asyncio.to_thread(split, reading))
-        document = await asyncio.to_thread(store.add, content, name=name, read=read, project_id=project_id)
+        home = {"project_id": project_id, "assistant_id": assistant_id}
+        document = await asyncio.to_thread(store.add, content, name=name, read=read, **home)
         task = asyncio.create_task(self._make_vectors(store, document))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

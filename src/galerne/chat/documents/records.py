@@ -105,6 +105,7 @@ class Document:
     conversation_id: str | None = None
     project_id: str | None = None
     message_id: str | None = None
+    assistant_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

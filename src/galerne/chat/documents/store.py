@@ -70,8 +70,9 @@ class DocumentStore:
         conversation_id: str | None = None,
         project_id: str | None = None,
         message_id: str | None = None,
+        assistant_id: str | None = None,
     ) -> Document:
-        """Keep a file; without conversation and project it is a draft until a question takes it along.
+        """Keep a file; where it belongs nowhere, it is a draft until a question takes it along.
 
         Args:
             content: its bytes.
@@ -80,6 +81,7 @@ class DocumentStore:
             conversation_id: to which it belongs.
             project_id: to which it belongs instead.
             message_id: the question it came with.
+            assistant_id: to which it belongs instead.
         """
         document_id, file_hash = self._new_id(), hash_of(content)
         with writing(self._engine) as connection:
@@ -98,6 +100,7 @@ class DocumentStore:
                     conversation_id=conversation_id,
                     project_id=project_id,
                     message_id=message_id,
+                    assistant_id=assistant_id,
                 )
             )
         return self.document(document_id)
@@ -129,13 +132,20 @@ class DocumentStore:
             raise UnknownDocument(document_id=document_id)
         return found[0]
 
-    def of(self, *, conversation_id: str | None = None, project_id: str | None = None) -> list[Document]:
-        """The documents of a conversation, of a project, or of both, the oldest first."""
-        homes = []
-        if conversation_id is not None:
-            homes.append(documents.c.conversation_id == conversation_id)
-        if project_id is not None:
-            homes.append(documents.c.project_id == project_id)
+    def of(
+        self,
+        *,
+        conversation_id: str | None = None,
+        project_id: str | None = None,
+        assistant_id: str | None = None,
+    ) -> list[Document]:
+        """The documents of a conversation, a project, an assistant, or of all of them, the oldest first."""
+        columns = {
+            documents.c.conversation_id: conversation_id,
+            documents.c.project_id: project_id,
+            documents.c.assistant_id: assistant_id,
+        }
+        homes = [column == home_id for column, home_id in columns.items() if home_id is not None]
         return self._documents(sa.or_(sa.false(), *homes))
 
     def content(self, document_id: str) -> bytes:
@@ -237,6 +247,7 @@ _DOCUMENT_COLUMNS = (
     "conversation_id",
     "project_id",
     "message_id",
+    "assistant_id",
 )
 
 
@@ -250,7 +261,8 @@ def cited(document: Document, passage: Passage) -> tuple[Citation, Passage]:
 
 def is_draft() -> sa.ColumnElement[bool]:
     """That a document was attached to a question that is not sent yet."""
-    return sa.and_(documents.c.conversation_id.is_(None), documents.c.project_id.is_(None))
+    homes = (documents.c.conversation_id, documents.c.project_id, documents.c.assistant_id)
+    return sa.and_(*(home.is_(None) for home in homes))
 
 
 def forget_documents(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> None:

@@ -52,6 +52,7 @@ documents = sa.Table(
     sa.Column("conversation_id", sa.Text, nullable=True, index=True),
     sa.Column("project_id", sa.Text, nullable=True, index=True),
     sa.Column("message_id", sa.Text, nullable=True),
+    sa.Column("assistant_id", sa.Text, nullable=True, index=True),
 )
 
 INDEX_SQLITE = (

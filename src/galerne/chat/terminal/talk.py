@@ -27,6 +27,9 @@ from galerne.chat.terminal.answer import (
     take,
 )
 from galerne.chat.terminal.chain import chain_screen
+from galerne.chat.terminal.completion import CommandCompleter, described
+from galerne.chat.terminal.forks import Forks
+from galerne.chat.terminal.homes import Homes
 from galerne.chat.terminal.papers import Papers
 from galerne.chat.terminal.sheets import print_conversations, print_receipt, print_thread, print_usage
 from galerne.chat.tools.records import ToolUse, UseStatus
@@ -56,14 +59,14 @@ async def run_chat(
     Raises:
         ServerUnreachable: nobody answers at the start.
     """
-    papers = Papers(kept=ConversationsClient(client), language=language, console=console)
-    talk = _Talk(client=client, language=language, console=console, papers=papers)
-    talk.model = model or (await client.models())[0]["id"]
+    talk = _Talk(client=client, language=language, console=console)
+    talk.models = [str(entry["id"]) for entry in await client.models()]
+    talk.model = model or talk.models[0]
     talk.say("terminal_model", model=talk.model)
     talk.say("terminal_welcome")
     for path in files:
-        await papers.attach(str(path))
-    session: PromptSession[str] = PromptSession(history=InMemoryHistory(), key_bindings=_bindings())
+        await talk.papers.attach(str(path))
+    session = await _session(talk)
     while True:
         try:
             text = await _read(session)
@@ -83,17 +86,23 @@ class _Talk:
     client: ApiClient
     language: Language
     console: Console
-    papers: Papers
     model: str = ""
+    models: list[str] = field(default_factory=list)
     conversation_id: str | None = None
     answer_id: str = ""
     last: TerminalAnswer | None = None
+    last_question_id: str = ""
     listed: list[str] = field(default_factory=list)
+    kept: ConversationsClient = field(init=False)
+    papers: Papers = field(init=False)
+    homes: Homes = field(init=False)
+    forks: Forks = field(init=False)
 
-    @property
-    def kept(self) -> ConversationsClient:
-        """The conversations of the daemon, the browser's too."""
-        return ConversationsClient(self.client)
+    def __post_init__(self) -> None:
+        self.kept = ConversationsClient(self.client)
+        self.papers = Papers(kept=self.kept, language=self.language, console=self.console)
+        self.homes = Homes(kept=self.kept, language=self.language, console=self.console)
+        self.forks = Forks(kept=self.kept, language=self.language, console=self.console)
 
     def say(self, phrase: str, **facts: Any) -> None:
         text = phrases(PACKAGE, self.language)[phrase].format(**facts)
@@ -115,7 +124,10 @@ class _Talk:
             conversation_id=self.conversation_id,
             model=self.model,
             documents=self.papers.sent(),
+            **self.homes.ids(),
         )
+        if asked.get("assistant"):  # it was named with @
+            await self._assistant(str(asked["assistant"]["name"]))
         await self._follow(asked)
 
     async def _follow(self, asked: dict[str, Any]) -> None:
@@ -136,6 +148,7 @@ class _Talk:
             await self.kept.stop(self.answer_id)
         turns = (await self.kept.open(self.conversation_id))["data"]
         kept = next(turn for turn in turns if turn["id"] == self.answer_id)
+        self.last_question_id = _last_question(turns)
         answer.receipt, answer.receipt_id = kept["receipt"], kept["receipt_id"]
         if kept["status"] == "failed":
             self._advise(str(kept["problem"]))
@@ -165,7 +178,12 @@ class _Talk:
         commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "help": self._help,
             "new": self._new,
+            "edit": self._edit,
+            "continue": self._continue,
+            "branch": self._branch,
             "model": self._model,
+            "assistant": self._assistant,
+            "project": self._project,
             "receipt": self._receipt,
             "usage": self._usage,
             "chain": self._chain,
@@ -188,16 +206,41 @@ class _Talk:
         self.say("terminal_help")
 
     async def _new(self, _: str) -> None:
-        self.conversation_id, self.answer_id, self.last = None, "", None
+        self.conversation_id, self.answer_id, self.last_question_id, self.last = None, "", "", None
+        self.homes.project = self.homes.assistant = None
         self.say("terminal_new")
 
+    async def _edit(self, question: str) -> None:
+        if not question or not self.last_question_id:
+            self.say("terminal_edit_how")
+            return
+        await self._follow(await self.kept.edit(self.last_question_id, question, model=self.model))
+
+    async def _continue(self, _: str) -> None:
+        if not self.answer_id:
+            self.say("terminal_no_answer")
+            return
+        await self._follow(await self.kept.resume(self.answer_id))
+
+    async def _branch(self, number: str) -> None:
+        if await self.forks.show(self.conversation_id, number):
+            await self._show(str(self.conversation_id))
+
+    async def _assistant(self, name: str) -> None:
+        model = await self.homes.choose_assistant(name, conversation_id=self.conversation_id)
+        if model and model != self.model:
+            await self._model(model)
+
+    async def _project(self, name: str) -> None:
+        await self.homes.choose_project(name, conversation_id=self.conversation_id)
+
     async def _model(self, chosen: str) -> None:
-        known = [str(entry["id"]) for entry in await self.client.models()]
-        if chosen in known:
+        self.models = [str(entry["id"]) for entry in await self.client.models()]
+        if chosen in self.models:
             self.model = chosen
         self.say("terminal_model", model=self.model)
-        if not chosen or chosen not in known:
-            self.say("terminal_models", models=", ".join(known))
+        if chosen not in self.models:
+            self.say("terminal_models", models=", ".join(self.models))
 
     async def _receipt(self, _: str) -> None:
         receipt = await settled_receipt(self.client, self.last) if self.last else None
@@ -230,9 +273,15 @@ class _Talk:
         if not number.isdecimal() or not 0 < int(number) <= len(self.listed):
             self.say("terminal_open_which")
             return
-        document = await self.kept.open(self.listed[int(number) - 1])
+        await self._show(self.listed[int(number) - 1])
+
+    async def _show(self, conversation_id: str) -> None:
+        """Show a conversation and go on with it."""
+        document = await self.kept.open(conversation_id)
         self.conversation_id, self.last = str(document["id"]), None
         self.answer_id = next((t["id"] for t in reversed(document["data"]) if t["role"] == "assistant"), "")
+        self.last_question_id = _last_question(document["data"])
+        self.homes.project, self.homes.assistant = document.get("project"), document.get("assistant")
         print_thread(document, language=self.language, console=self.console)
 
     async def _documents(self, _: str) -> None:
@@ -273,6 +322,35 @@ class _Talk:
         if f"advice_{code}" not in say:
             self.console.print(Text(code, style="red"))
         self.console.print(Text(say.get(f"advice_{code}", say["advice_other"]), style="dim"))
+
+
+def _last_question(turns: Sequence[dict[str, Any]]) -> str:
+    return next((str(turn["id"]) for turn in reversed(turns) if turn["role"] == "user"), "")
+
+
+async def _session(talk: _Talk) -> PromptSession[str]:
+    """Where a person types: history by the arrows, commands and names by Tab."""
+    try:
+        await talk.homes.load()
+    except GalerneError:
+        talk.homes.names.clear()  # typed in full, they work all the same
+    names = talk.homes.names
+    completer = CommandCompleter(
+        described(phrases(PACKAGE, talk.language)["terminal_help"]),
+        {
+            "model": lambda: talk.models,
+            "project": lambda: names.get("project", []),
+            "assistant": lambda: names.get("assistant", []),
+            "@": lambda: names.get("assistant", []),
+        },
+    )
+    return PromptSession(
+        history=InMemoryHistory(),
+        key_bindings=_bindings(),
+        completer=completer,
+        complete_while_typing=False,
+        reserve_space_for_menu=6,
+    )
 
 
 async def _read(session: PromptSession[str]) -> str:

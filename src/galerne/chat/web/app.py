@@ -23,7 +23,18 @@ from galerne.chat.temporary import Stores, is_temporary, open_temporary
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.web import asking, budget, documents, house_pages, keeping, models, pages, planner, projects
+from galerne.chat.web import (
+    asking,
+    assistants,
+    budget,
+    documents,
+    house_pages,
+    keeping,
+    models,
+    pages,
+    planner,
+    projects,
+)
 from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
@@ -38,7 +49,13 @@ from galerne.chat.web.guard import (
 )
 from galerne.chat.web.parts import Endpoint, Web
 from galerne.clock import SystemClock
-from galerne.errors import GalerneError, UnknownConversation, UnknownDocument, UnknownProject
+from galerne.errors import (
+    GalerneError,
+    UnknownAssistant,
+    UnknownConversation,
+    UnknownDocument,
+    UnknownProject,
+)
 from galerne.language import Language
 
 _YEAR_S = 31_536_000
@@ -139,6 +156,17 @@ def create_web(
             route("/ui/projects/{project_id}/change", projects.change_project, "POST"),
             route("/ui/projects/{project_id}/delete", projects.erase_project, "POST"),
             route("/ui/conversations/{conversation_id}/move", projects.move_conversation, "POST"),
+            route("/assistants", assistants.show_assistants),
+            route("/assistants/{assistant_id}", assistants.show_assistant),
+            route("/ui/assistants", assistants.list_assistants),
+            route("/ui/assistants", assistants.make_assistant, "POST"),
+            route("/ui/assistants/import", assistants.import_assistant, "POST"),
+            route("/ui/assistants/{assistant_id}/export", assistants.export_assistant),
+            route("/ui/assistants/{assistant_id}/change", assistants.change_assistant, "POST"),
+            route("/ui/assistants/{assistant_id}/duplicate", assistants.duplicate_assistant, "POST"),
+            route("/ui/assistants/{assistant_id}/delete", assistants.erase_assistant, "POST"),
+            route("/ui/conversations/{conversation_id}/assistant", assistants.give_assistant, "POST"),
+            route("/ui/conversations/{conversation_id}/branches", keeping.show_forks),
             route("/ui/documents", documents.take, "POST"),
             route("/ui/documents", documents.show_list),
             route("/ui/documents/{document_id}/file", documents.download),
@@ -170,7 +198,7 @@ async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:
         return pages.key_page(request, wrong=False)
     try:
         return await endpoint(web, request)
-    except (UnknownConversation, UnknownDocument, UnknownProject):
+    except (UnknownAssistant, UnknownConversation, UnknownDocument, UnknownProject):
         return pages.problem_page(request, "not_found", status=404)
 
 
@@ -219,6 +247,8 @@ def _read(
             models=served,
             projects=web.stores.kept.projects.all(),
             project_id=request.query_params.get("project") or None,
+            assistants=web.stores.kept.assistants.all(),
+            assistant_id=request.query_params.get("assistant") or None,
         )
     store = web.stores.of(conversation_id)
     at, before_id = request.query_params.get("at"), request.query_params.get("before")
@@ -232,6 +262,7 @@ def _read(
         history_limit=limit,
         models=served,
         projects=web.stores.kept.projects.all(),
+        assistants=web.stores.kept.assistants.all(),
     )
 
 

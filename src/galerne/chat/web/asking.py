@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -11,66 +10,70 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from galerne.chat.conversations import ConversationStore
 from galerne.chat.documents.grounding import find_passages, ground
-from galerne.chat.records import ChatMessage, Conversation, Manner
+from galerne.chat.records import (
+    HOTTEST,
+    LONGEST_INSTRUCTIONS,
+    MOST_NEW_TOKENS,
+    ChatMessage,
+    Manner,
+)
 from galerne.chat.threads import PAGE_MESSAGES
 from galerne.chat.tools.document_search import MOST_PASSAGES
 from galerne.chat.tools.records import Decision
 from galerne.chat.turns import answer_turns
 from galerne.chat.web import pages
 from galerne.chat.web.answers import Plan
+from galerne.chat.web.choice import choose, combined_manner
 from galerne.chat.web.guard import read_form
 from galerne.chat.web.parts import Web, wants_json
 from galerne.chat.web.stream import answer_events, answer_words
 from galerne.errors import GalerneError
 
-_LONGEST_INSTRUCTIONS = 20_000
-_HOTTEST = 2.0
-_MOST_NEW_TOKENS = 131_072
 _MOST_DRAFTS = 50
 
 
 async def ask(web: Web, request: Request) -> Response:
     """``POST /ui/answers``: take a question, begin its answer, show both."""
     form = await read_form(request)
-    question = (form or {}).get("question", "").strip()
-    if form is None or not question:
+    if form is None or not form.get("question", "").strip():
         return Response(status_code=413 if form is None else 422)
     conversation_id = form.get("conversation") or None
+    choice = await choose(web, form, conversation_id=conversation_id)
     temporary = conversation_id is None and bool(form.get("temporary"))
     store = web.stores.temporary if temporary else web.stores.of(conversation_id or "")
     asked, answer = await asyncio.to_thread(
         store.begin,
-        question,
+        choice.question,
         conversation_id=conversation_id,
-        model_id=form.get("model") or None,
+        model_id=choice.model,
         after_id=form.get("after") or None,
         manner=read_manner(form),
         project_id=None if temporary else await _known_project(web, form.get("project", "")),
+        assistant_id=choice.assistant.id if choice.assistant else None,
     )
     drafts = form.get("documents", "").split()[:_MOST_DRAFTS]
     if drafts:
         home = {"conversation_id": asked.conversation_id, "message_id": asked.id}
         await asyncio.to_thread(store.documents.attach, drafts, **home)
-    await _start(web, request, answer, model=form.get("model"))
+    await _start(web, request, answer, model=choice.model)
     if beside := form.get("beside"):
         await _start_beside(web, request, answer, model=beside)
-    return await _reply(web, request, first=asked, answer=answer)
+    return await _reply(web, request, first=asked, answer=answer, named=choice.named_assistant)
 
 
 async def edit_question(web: Web, request: Request) -> Response:
     """``POST /ui/messages/{message_id}/edit``: ask in other words, as a branch."""
     form = await read_form(request)
-    question = (form or {}).get("question", "").strip()
-    if form is None or not question:
+    if form is None or not form.get("question", "").strip():
         return Response(status_code=413 if form is None else 422)
     message_id = request.path_params["message_id"]
-    model = form.get("model") or None
     store = web.stores.of(message_id)
-    asked, answer = await asyncio.to_thread(store.edit, message_id, question, model_id=model)
-    await _start(web, request, answer, model=model)
-    return await _reply(web, request, first=asked, answer=answer)
+    old = await asyncio.to_thread(store.message, message_id)
+    choice = await choose(web, form, conversation_id=old.conversation_id)
+    asked, answer = await asyncio.to_thread(store.edit, message_id, choice.question, model_id=choice.model)
+    await _start(web, request, answer, model=choice.model)
+    return await _reply(web, request, first=asked, answer=answer, named=choice.named_assistant)
 
 
 async def regenerate(web: Web, request: Request) -> Response:
@@ -186,9 +189,9 @@ def read_manner(form: Mapping[str, str]) -> Manner | None:
     if "instructions" not in form:
         return None
     return Manner(
-        instructions=form["instructions"].strip()[:_LONGEST_INSTRUCTIONS],
-        temperature=_bounded(form.get("temperature", ""), most=_HOTTEST),
-        max_new_tokens=_whole(_bounded(form.get("max_tokens", ""), least=1, most=_MOST_NEW_TOKENS)),
+        instructions=form["instructions"].strip()[:LONGEST_INSTRUCTIONS],
+        temperature=_bounded(form.get("temperature", ""), most=HOTTEST),
+        max_new_tokens=_whole(_bounded(form.get("max_tokens", ""), least=1, most=MOST_NEW_TOKENS)),
         tools=_chosen_tools(form),
     )
 
@@ -214,13 +217,16 @@ async def _start(web: Web, request: Request, answer: ChatMessage, *, model: str 
     store = web.stores.of(answer.id)
     path = await asyncio.to_thread(store.path, answer.id)
     conversation = await asyncio.to_thread(store.conversation, answer.conversation_id)
-    manner = await asyncio.to_thread(_with_project, store, conversation)
+    manner = await asyncio.to_thread(combined_manner, store, conversation)
     turns = turns_of(path, manner, answer=answer)
     language = pages.language_of(request)
 
     async def prepare() -> Plan:
         scope = await asyncio.to_thread(
-            store.documents.of, conversation_id=conversation.id, project_id=conversation.project_id
+            store.documents.of,
+            conversation_id=conversation.id,
+            project_id=conversation.project_id,
+            assistant_id=conversation.assistant_id,
         )
         if not scope:
             return Plan(message=answer, turns=turns)
@@ -261,27 +267,27 @@ async def _known_project(web: Web, project_id: str) -> str | None:
     return (await asyncio.to_thread(web.stores.kept.projects.project, project_id)).id
 
 
-def _with_project(store: ConversationStore, conversation: Conversation) -> Manner:
-    """How to answer, the instructions of the project before those of the conversation."""
-    if conversation.project_id is None:
-        return conversation.manner
-    shared = store.projects.project(conversation.project_id).instructions
-    both = [text for text in (shared, conversation.manner.instructions) if text]
-    return dataclasses.replace(conversation.manner, instructions="\n\n".join(both))
-
-
-async def _reply(web: Web, request: Request, *, first: ChatMessage, answer: ChatMessage | None) -> Response:
+async def _reply(
+    web: Web,
+    request: Request,
+    *,
+    first: ChatMessage,
+    answer: ChatMessage | None,
+    named: Mapping[str, Any] | None = None,
+) -> Response:
     address = f"/c/{first.conversation_id}"
     if not wants_json(request):
         return RedirectResponse(f"{address}#m-{first.id}", status_code=303)
     page = await asyncio.to_thread(web.stores.of(first.id).page_from, first.id)
-    facts = {
+    facts: dict[str, Any] = {
         "conversation": first.conversation_id,
         "address": address,
         "first": first.id,
         "answer": answer.id if answer else "",
     }
-    if len(page.messages) <= PAGE_MESSAGES:  # else the page is opened anew
+    if named:  # who answers has changed, and with it what stands around the messages
+        facts["assistant"] = named
+    elif len(page.messages) <= PAGE_MESSAGES:  # else the page is opened anew
         facts["html"] = await asyncio.to_thread(pages.turns_fragment, request, page, web.stores)
     return JSONResponse(facts, status_code=201)
 

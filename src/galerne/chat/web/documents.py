@@ -25,18 +25,25 @@ _STATUSES = {"request_too_large": 413, "document_too_large": 413, "document_unsu
 async def take(web: Web, request: Request) -> Response:
     """``POST /ui/documents?name=``: the bytes of a file; a draft until a question takes it along.
 
-    With ``project=``, it belongs to that project at once; with ``temporary=1``, no disk sees it.
+    With ``project=`` or ``assistant=``, it belongs to that at once; with ``temporary=1``, no disk sees it.
     """
     asked = request.query_params
-    project_id = asked.get("project") or None
+    project_id, assistant_id = asked.get("project") or None, asked.get("assistant") or None
     if project_id is not None:
         await asyncio.to_thread(web.stores.kept.projects.project, project_id)
-    beside = asked.get("conversation") or ""
-    store = web.stores.temporary if asked.get("temporary") and project_id is None else web.stores.of(beside)
+    if assistant_id is not None:
+        await asyncio.to_thread(web.stores.kept.assistants.assistant, assistant_id)
+    stays = project_id is not None or assistant_id is not None
+    beside = "" if stays else asked.get("conversation") or ""
+    store = web.stores.temporary if asked.get("temporary") and not stays else web.stores.of(beside)
     try:
         content = await read_body(request, limit_bytes=LARGEST_DOCUMENT_BYTES)
         document = await web.documents.take(
-            store.documents, content, name=asked.get("name", ""), project_id=project_id
+            store.documents,
+            content,
+            name=asked.get("name", ""),
+            project_id=project_id,
+            assistant_id=assistant_id,
         )
     except (ChatError, RequestTooLarge) as error:
         facts = {"code": error.code, "message": explain(error, language=pages.language_of(request))}
@@ -45,12 +52,15 @@ async def take(web: Web, request: Request) -> Response:
 
 
 async def show_list(web: Web, request: Request) -> Response:
-    """``GET /ui/documents?conversation=``: those of a conversation and its project, as JSON."""
+    """``GET /ui/documents?conversation=``: those that a conversation may look into, as JSON."""
     conversation_id = request.query_params.get("conversation", "")
     store = web.stores.of(conversation_id)
     conversation = await asyncio.to_thread(store.conversation, conversation_id)
     found = await asyncio.to_thread(
-        store.documents.of, conversation_id=conversation_id, project_id=conversation.project_id
+        store.documents.of,
+        conversation_id=conversation_id,
+        project_id=conversation.project_id,
+        assistant_id=conversation.assistant_id,
     )
     rows = [_row(entry) | {"facts": pages.document_facts(request, entry)} for entry in found]
     return JSONResponse({"data": rows})
@@ -64,8 +74,13 @@ async def remove(web: Web, request: Request) -> Response:
     await asyncio.to_thread(store.remove, document_id)
     if wants_json(request):
         return Response(status_code=204)
-    home = f"/p/{document.project_id}" if document.project_id else f"/c/{document.conversation_id}"
-    return RedirectResponse(home if document.project_id or document.conversation_id else "/", status_code=303)
+    homes = (
+        ("/p/", document.project_id),
+        ("/assistants/", document.assistant_id),
+        ("/c/", document.conversation_id),
+    )
+    home = next((f"{path}{home_id}" for path, home_id in homes if home_id), "/")
+    return RedirectResponse(home, status_code=303)
 
 
 async def download(web: Web, request: Request) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -13,7 +14,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from galerne.chat.archive import LARGEST_FILE_BYTES, Thread, read_archive, write_archive
 from galerne.chat.archive_papers import Papers, papers_written, read_papers, with_papers
 from galerne.chat.bill_view import view_bill
+from galerne.chat.conversations import ConversationStore
+from galerne.chat.records import Conversation
 from galerne.chat.web import pages
+from galerne.chat.web.choice import named
 from galerne.chat.web.export import FORMATS, export_conversation
 from galerne.chat.web.guard import read_body, read_form
 from galerne.chat.web.parts import Web, wants_json
@@ -22,6 +26,7 @@ from galerne.errors import ChatError, InvalidRequest, RequestTooLarge
 
 _HISTORY_STEP = 100
 _LONGEST_HISTORY = 10_000
+_LONGEST_EXCERPT = 200
 
 
 async def show_history(web: Web, request: Request) -> Response:
@@ -90,11 +95,44 @@ async def show_turns(web: Web, request: Request) -> Response:
             }
             for turn in thread
         ]
-        return JSONResponse({"id": conversation.id, "title": conversation.title, "data": rows})
+        homes = await asyncio.to_thread(_homes, store, conversation)
+        return JSONResponse({"id": conversation.id, "title": conversation.title, **homes, "data": rows})
     before_id = request.query_params.get("before")
     page = await asyncio.to_thread(store.page, conversation_id, before_id=before_id)
     html = await asyncio.to_thread(pages.turns_fragment, request, page, web.stores)
     return Response(html, media_type="text/html")
+
+
+def _homes(store: ConversationStore, conversation: Conversation) -> dict[str, Any]:
+    """The project and the assistant of a conversation, by id and name; ``None`` for none."""
+    project, assistant = None, None
+    if conversation.project_id is not None:
+        project = store.projects.project(conversation.project_id)
+    if conversation.assistant_id is not None:
+        assistant = store.assistants.assistant(conversation.assistant_id)
+    return {
+        "project": {"id": project.id, "name": project.name} if project else None,
+        "assistant": named(assistant) if assistant else None,
+    }
+
+
+async def show_forks(web: Web, request: Request) -> Response:
+    """``GET /ui/conversations/{conversation_id}/branches``: where it forks, and each way, as JSON."""
+    conversation_id = request.path_params["conversation_id"]
+    forks = await asyncio.to_thread(web.stores.of(conversation_id).forks, conversation_id)
+    rows = [
+        {
+            "id": message.id,
+            "role": message.role,
+            "model": message.model_id,
+            "excerpt": " ".join(message.content[:_LONGEST_EXCERPT].split()),
+            "n": n,
+            "shown": shown,
+        }
+        for ways in forks
+        for n, (message, shown) in enumerate(ways, start=1)
+    ]
+    return JSONResponse({"data": rows})
 
 
 async def show_bill(web: Web, request: Request) -> Response:

@@ -12,6 +12,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from galerne.chat.assistants import Assistant
 from galerne.chat.bill import Bill
 from galerne.chat.bill_view import BillView, view_bill
 from galerne.chat.budget import BudgetView
@@ -35,6 +36,7 @@ THEME_COOKIE = "galerne-theme"
 
 _PACKAGE = "galerne.chat"
 _DOCUMENTS = "galerne.chat.documents"
+_PACKAGES = (_PACKAGE, _DOCUMENTS, "galerne.chat.assistants")
 _SUGGESTIONS = ("suggest_1", "suggest_2", "suggest_3", "suggest_4")
 _RESUMABLE = {MessageStatus.CUT, MessageStatus.STOPPED, MessageStatus.FAILED}
 
@@ -59,6 +61,8 @@ class ShownConversation:
     tool_problems: Mapping[str, str] = field(default_factory=dict)
     projects: Sequence[Project] = ()
     project_id: str | None = None
+    assistants: Sequence[Assistant] = ()
+    assistant_id: str | None = None
 
 
 def language_of(request: Request) -> Language:
@@ -79,7 +83,10 @@ def conversation_page(
     language = language_of(request)
     conversation, models = shown.conversation, talking_models(shown.models)
     project_id = conversation.project_id if conversation else shown.project_id
+    assistant_id = conversation.assistant_id if conversation else shown.assistant_id
+    assistant = next((entry for entry in shown.assistants if entry.id == assistant_id), None)
     used = [message.model_id for message in shown.page.messages if message.model_id]
+    wanted = used[-1] if used else assistant.profile.model_id if assistant else None
     return _page(
         request,
         "conversation.html",
@@ -89,6 +96,8 @@ def conversation_page(
         temporary=shown.temporary,
         projects=shown.projects,
         project=next((entry for entry in shown.projects if entry.id == project_id), None),
+        assistants=shown.assistants,
+        assistant=assistant,
         turns=turns_of_page(shown.page, language, stores),
         earlier_id=shown.page.earlier_id,
         more_follow=shown.page.more_follow,
@@ -96,11 +105,11 @@ def conversation_page(
         history=_history(shown.conversations, limit=shown.history_limit, language=language),
         current=conversation.id if conversation else None,
         models=[{"id": entry["id"], "name": entry.get("name") or entry["id"]} for entry in models],
-        model=used[-1] if used else (models[0]["id"] if models else ""),
+        model=wanted or (models[0]["id"] if models else ""),
         problem=problem,
         advice=advice_for(problem, language) if problem else "",
         suggestions=[say[key] for key in _SUGGESTIONS],
-        tools=_tool_rows(shown),
+        tools=_tool_rows(shown, assistant),
         tool_problems=shown.tool_problems,
     )
 
@@ -179,6 +188,17 @@ def project_page(
     return _page(request, "project.html", documents=listed, **facts)
 
 
+def assistants_page(request: Request, **facts: Any) -> HTMLResponse:
+    """Every assistant."""
+    return _page(request, "assistants.html", **facts)
+
+
+def assistant_page(request: Request, *, documents: Sequence[Document], **facts: Any) -> HTMLResponse:
+    """An assistant, to be changed."""
+    listed = [(entry, document_facts(request, entry)) for entry in documents]
+    return _page(request, "assistant.html", documents=listed, **facts)
+
+
 def passage_page(request: Request, *, whole: bool, **facts: Any) -> HTMLResponse:
     """A passage that an answer stands on, as text: a page of its own, or the sheet alone."""
     return HTMLResponse(_render(request, "passage_page.html" if whole else "passage.html", **facts))
@@ -226,9 +246,11 @@ def problem_page(request: Request, phrase: str, *, status: int, advice: str = ""
     return _page(request, "problem.html", status=status, phrase=phrase, advice=text)
 
 
-def _tool_rows(shown: ShownConversation) -> list[dict[str, Any]]:
-    """The tools to tick; those that ask nobody are ticked until somebody chooses."""
-    chosen = shown.conversation.manner.tools if shown.conversation else None
+def _tool_rows(shown: ShownConversation, assistant: Assistant | None) -> list[dict[str, Any]]:
+    """The tools to tick, those that ask nobody until somebody chooses; or those that an assistant states."""
+    fixed = assistant.profile.manner.tools if assistant else None
+    own = shown.conversation.manner.tools if shown.conversation else None
+    chosen = own if fixed is None else fixed
     return [
         {
             "name": tool.name,
@@ -236,8 +258,10 @@ def _tool_rows(shown: ShownConversation) -> list[dict[str, Any]]:
             "origin": tool.origin,
             "asks": tool.asks,
             "ticked": not tool.asks if chosen is None else tool.name in chosen,
+            "fixed": fixed is not None,
         }
         for tool in shown.tools
+        if fixed is None or tool.name in fixed
     ]
 
 
@@ -277,7 +301,7 @@ def _render(request: Request, template: str, **facts: Any) -> str:
 
 @functools.cache
 def _words(language: Language) -> Mapping[str, str]:
-    return {**phrases(_PACKAGE, language), **phrases(_DOCUMENTS, language)}
+    return {name: text for package in _PACKAGES for name, text in phrases(package, language).items()}
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-// A project: hand documents in.
+// A project or an assistant: hand documents in.
 import { find } from "./dom.js";
 
 const told = find("#told");
@@ -9,7 +9,7 @@ async function handIn() {
   const problems = [];
   for (const file of chosen.files) {
     told.textContent = `${told.dataset.reading} ${file.name}`;
-    const query = new URLSearchParams({ name: file.name, project: find("main").dataset.project });
+    const query = new URLSearchParams({ name: file.name, ...find("main").dataset }); // project or assistant
     try {
       const response = await fetch(`/ui/documents?${query}`, { method: "POST", body: file, credentials: "same-origin" });
       if (!response.ok) problems.push(`${file.name}: ${(await response.json()).message}`);
