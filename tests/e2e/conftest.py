@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from tests.chat.fake_api import FakeApi, served
+from tests.e2e.flags import FLAGS
 from tests.live_server import live_url
 
 from galerne.chat.client import ApiClient
@@ -16,15 +17,6 @@ from galerne.chat.web import create_web
 from galerne.clock import SystemClock
 
 __all__ = ["live_url"]
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 OpenPage = Callable[..., Page]
 
