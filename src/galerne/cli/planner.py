@@ -57,17 +57,18 @@ class Planner:
     def compare(self, wish: SiteWish, places: Sequence[str], objectives: Sequence[str]) -> Mapping[str, Any]:
         """Places ranked."""
         from galerne.site import compare_sites, comparison_to_json
+        from galerne.site.ranked_words import word_comparison
 
         scenario = _scenario(wish)
-        return comparison_to_json(
-            compare_sites(
-                scenario,
-                catalog=self._for(scenario),
-                places=places,
-                objectives=objectives,
-                on_progress=wish.on_progress,
-            )
+        made = compare_sites(
+            scenario,
+            catalog=self._for(scenario),
+            places=places,
+            objectives=objectives,
+            on_progress=wish.on_progress,
         )
+        words = {} if wish.language is None else {"words": word_comparison(made, language=wish.language)}
+        return {**comparison_to_json(made), **words}
 
     def configure(self, wish: SiteWish, n_accelerators: int) -> Mapping[str, Any]:
         """The best ways to run the scenario's model."""

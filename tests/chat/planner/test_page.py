@@ -79,3 +79,25 @@ def test_the_report_shows_its_own_style_and_runs_nothing(web):
     assert "sandbox" in policy
     assert "style=" not in report.text
     assert "<script" not in report.text
+
+
+def test_places_are_compared_for_the_plan_of_the_page(web):
+    page = web.get("/plan/places?case=le-chat&by=cost&by=carbon&at=essonne&at=frankfurt&at=santiago").text
+    assert page.count('<th scope="row">') == 2
+    assert "Pareto front" in page
+    assert "no industrial price is published" in page
+    assert "7 to 13" in page
+    assert 'href="/plan?case=le-chat&amp;site.place=frankfurt"' in page
+    assert "style=" not in page
+    assert "<script" not in page.replace('<script type="module" src="/static/', "")
+    assert web.get("/ui/plan?case=le-chat").text.count("/plan/places?") == 1
+
+
+def test_places_are_compared_in_french_and_a_refusal_too(web):
+    french = {"accept-language": "fr"}
+    page = web.get("/plan/places?case=essonne&by=carbon&at=essonne&at=stockholm", headers=french).text
+    assert "Où le classement bascule" in page
+    assert "inconnu" in page
+    refused = web.get("/plan/places?case=essonne&site.contracted_w=0.1&at=essonne", headers=french).text
+    assert "Le raccordement ne porte pas un seul système" in refused
+    assert web.get("/plan/places?case=atlantis&by=beauty&at=atlantis").status_code == 200

@@ -117,6 +117,7 @@ def create_web(
             route("/c/{conversation_id}", show_conversation),
             route("/chain", show_chain),
             route("/plan", planner.show_planner),
+            route("/plan/places", places.show_places),
             route("/operator", house_pages.show_operator),
             route("/developer", house_pages.show_developer),
             route("/ui/plan", planner.show_result),

@@ -26,8 +26,8 @@ from galerne.errors import AnswerRefused, GalerneError
 from galerne.language import Language, phrases
 
 _FIRST_CASE = "essonne"
-_N_SAMPLES = 100
-_PACKAGE = "galerne.chat.planner"
+N_SAMPLES = 100
+PACKAGE = "galerne.chat.planner"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,12 +56,12 @@ async def show_planner(web: Web, request: Request) -> Response:
         cases = await web.client.site_cases()
     except GalerneError as error:
         return pages.problem_page(request, "offline_title", status=503, advice=error.code)
-    draft = _draft(request.query_params.multi_items(), cases, choices)
+    draft = draft_of(request.query_params.multi_items(), cases, choices)
     result = await _result(web, request, draft, cases, choices)
     return pages.planner_page(
         request,
         draft=draft,
-        say_plan=phrases(_PACKAGE, language),
+        say_plan=phrases(PACKAGE, language),
         cases=cases,
         choices=choices,
         layout=(GROUPS, CHOICES, LEVERS, SIZES),
@@ -78,9 +78,9 @@ async def show_result(web: Web, request: Request) -> Response:
         cases = await web.client.site_cases()
     except GalerneError as error:
         return pages.problem_page(request, "offline_title", status=503, advice=error.code)
-    draft = _draft(request.query_params.multi_items(), cases, choices)
+    draft = draft_of(request.query_params.multi_items(), cases, choices)
     result = await _result(web, request, draft, cases, choices)
-    response = pages.plan_fragment(request, say_plan=phrases(_PACKAGE, pages.language_of(request)), **result)
+    response = pages.plan_fragment(request, say_plan=phrases(PACKAGE, pages.language_of(request)), **result)
     response.headers["server-timing"] = f"plan;dur={1e3 * (time.perf_counter() - started):.0f}"
     return response
 
@@ -93,7 +93,7 @@ async def save(web: Web, request: Request) -> Response:
     language = pages.language_of(request).value
     try:
         choices = await web.client.site_choices(language=language)
-        draft = _draft(request.query_params.multi_items(), await web.client.site_cases(), choices)
+        draft = draft_of(request.query_params.multi_items(), await web.client.site_cases(), choices)
         reader = None if what == "scenario" else language
         answer = await web.client.site(what, draft.scenario, set=draft.changes, language=reader)
     except GalerneError as error:
@@ -105,7 +105,8 @@ async def save(web: Web, request: Request) -> Response:
     return Response(answer.content, media_type=kind, headers=headers)
 
 
-def _draft(asked: list[tuple[str, str]], cases: list[dict[str, Any]], choices: Mapping[str, Any]) -> Draft:
+def draft_of(asked: list[tuple[str, str]], cases: list[dict[str, Any]], choices: Mapping[str, Any]) -> Draft:
+    """The plan that an address asks for."""
     query = query_of(asked)
     texts = {case["id"]: case["scenario"] for case in cases}
     case = query.get("case", _FIRST_CASE)
@@ -130,7 +131,7 @@ async def _result(
     """What the template of the result needs: a view, or why there is none."""
     language = pages.language_of(request)
     beside_query = request.query_params.get("beside", "")
-    beside = _draft(parse_qsl(beside_query[:4000]), cases, choices) if beside_query else None
+    beside = draft_of(parse_qsl(beside_query[:4000]), cases, choices) if beside_query else None
     started = time.perf_counter()
     try:
         plan, other = await asyncio.gather(
@@ -141,7 +142,7 @@ async def _result(
             "view": None,
             "query": draft.query,
             "beside_query": beside_query,
-            "problem": _problem(error, language),
+            "problem": problem_of(error, language),
             "advice": advice_for(error.code, language),
         }
     return {
@@ -156,16 +157,16 @@ async def _result(
     }
 
 
-def _problem(error: GalerneError, language: Language) -> str:
+def problem_of(error: GalerneError, language: Language) -> str:
     """What the API refuses, in the reader's words where they are known."""
     if not isinstance(error, AnswerRefused):
         return ""
-    return word_refusal(error.hint, phrases(_PACKAGE, language), language) or error.hint
+    return word_refusal(error.hint, phrases(PACKAGE, language), language) or error.hint
 
 
 async def _plan(web: Web, draft: Draft, language: Language) -> dict[str, Any]:
     answer = await web.client.site(
-        "plan", draft.scenario, set=draft.changes, samples=_N_SAMPLES, quick=True, language=language.value
+        "plan", draft.scenario, set=draft.changes, samples=N_SAMPLES, quick=True, language=language.value
     )
     plan: dict[str, Any] = answer.json()
     return plan

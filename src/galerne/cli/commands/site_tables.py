@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.table import Table
@@ -10,7 +10,6 @@ from rich.table import Table
 from galerne.cli.screen import plain_table
 from galerne.language import Language, phrases
 from galerne.site import (
-    OBJECTIVES,
     Configuration,
     ConfigurationSearch,
     PlaceProfile,
@@ -19,15 +18,12 @@ from galerne.site import (
     name_input,
     summarise_plan,
 )
-from galerne.site.figures import FIGURES
+from galerne.site.ranked_words import word_comparison, word_lead
 from galerne.site.worded import names_in, word_ends, word_growth
-from galerne.site.wording import Wording, wording_in
-from galerne.spread import Spread
+from galerne.site.wording import wording_in
 from galerne.units import HOUR_S
 
 SWINGS_SHOWN = 8
-_WHY_SHOWN = 2
-_SMALL_RATIO = 0.02  # of a difference: what makes less is not named
 
 
 def deciding_sources(plan: SitePlan) -> tuple[str, ...]:
@@ -79,49 +75,36 @@ def swing_table(plan: SitePlan, *, language: Language) -> Table:
 
 def comparison_table(comparison: SiteComparison, *, language: Language) -> Table:
     """Places in order, each with what makes it differ from the first."""
-    words, wording = phrases("galerne.cli", language), wording_in(language)
-    first = comparison.objectives[0]
-    others = comparison.objectives[1:]
-    unit = FIGURES[OBJECTIVES[first]].unit
+    told = word_comparison(comparison, language=language)
+    columns, names = told["columns"], told["objectives"]
+    first, others = comparison.objectives[0], comparison.objectives[1:]
+    with_phases = bool(comparison.scenario.phases)
     table = plain_table(
-        words["rank"],
-        words["place"],
-        words[f"objective_{first}"].split(" ")[0],
-        words["beyond_first"],
-        words["because"],
-        *(words[f"objective_{name}"].split(" ")[0] for name in others),
-        *([words["on_front"]] if others else []),
-        words["connection"],
-        *([words["connection_served"]] if comparison.scenario.phases else []),
-        title=words["compare_title"].format(
-            name=comparison.scenario.site.name,
-            n=len(comparison.places),
-            objective=words[f"objective_{first}"],
-        ),
+        columns["rank"],
+        columns["place"],
+        names[first].split(" ")[0],
+        columns["beyond"],
+        columns["because"],
+        *(names[name].split(" ")[0] for name in others),
+        *([columns["front"]] if others else []),
+        columns["lead"],
+        *([columns["horizon"]] if with_phases else []),
+        title=told["title"],
     )
     for column in (1, 4):
         table.columns[column].justify = "left"
         table.columns[column].no_wrap = False
-    for place in comparison.places:
-        figure = place.figures[OBJECTIVES[first]]
-        beyond = wording.quantity(place.beyond_first.value, unit) if place.beyond_first.value else ""
+    for place, words in zip(comparison.places, told["places"], strict=True):
         table.add_row(
             str(place.rank),
-            f"{place.name} ({place.zone_id})",
-            wording.quantity(figure.value, unit),
-            beyond,
-            _why(place.why, unit, wording, language),
-            *(
-                wording.quantity(place.figures[OBJECTIVES[name]].value, FIGURES[OBJECTIVES[name]].unit)
-                for name in others
-            ),
+            words["name"],
+            words["figures"][first]["value"],
+            words["beyond"],
+            words["because"],
+            *(words["figures"][name]["value"] for name in others),
             *(["•" if place.on_front else ""] if others else []),
-            _lead(place.lead_years, wording, words["unknown"]),
-            *(
-                [wording.percent(place.figures["horizon_served_ratio"].value)]
-                if comparison.scenario.phases
-                else []
-            ),
+            words["lead"],
+            *([words["served"]] if with_phases else []),
             style="bold" if place.rank == 1 else "",
         )
     return table
@@ -136,53 +119,14 @@ def growth_table(plan: SitePlan, *, language: Language) -> Table:
     return table
 
 
-def _lead(lead: Spread | None, wording: Wording, unknown: str) -> str:
-    """Years from the order of a connection to its power."""
-    return unknown if lead is None else wording.between(lead.low, lead.high, "years", best=lead.best)
-
-
-def _why(why: Mapping[str, float], unit: str, wording: Wording, language: Language) -> str:
-    """The parts of a difference that matter, the largest first."""
-    words = phrases("galerne.cli", language)
-    parts = dict(why)
-    whole = sum(abs(value) for value in parts.values())
-    ordered = sorted(parts, key=lambda lever: abs(parts[lever]), reverse=True)
-    shown = [lever for lever in ordered[:_WHY_SHOWN] if whole and abs(parts[lever]) > _SMALL_RATIO * whole]
-    signed = {lever: "+" if parts[lever] > 0 else "−" for lever in shown}
-    return ", ".join(
-        f"{words[f'lever_{lever}']} {signed[lever]}{wording.quantity(abs(parts[lever]), unit)}"
-        for lever in shown
-    )
-
-
 def comparison_lines(comparison: SiteComparison, *, language: Language) -> Iterator[str]:
     """What to know beside the table: ties, basis, front, and where the ranking turns."""
-    words, wording = phrases("galerne.cli", language), wording_in(language)
-    names = {place.place_id: place.name for place in comparison.places}
-    yield words["compare_equal"]
-    yield words["compare_basis"]
-    if comparison.without_series:
-        yield words["compare_without_series"]
-    if len(comparison.objectives) > 1:
-        yield words["compare_front"].format(
-            objectives=", ".join(words[f"objective_{name}"] for name in comparison.objectives),
-            places=", ".join(place.name for place in comparison.places if place.on_front),
-        )
-    if comparison.flips:
-        yield words["compare_flips"]
-        for flip in comparison.flips[:SWINGS_SHOWN]:
-            yield words["compare_flip"].format(
-                input=name_input(flip.name, wording),
-                at=wording.number(flip.at),
-                best=wording.number(flip.best),
-                low=wording.number(flip.low),
-                high=wording.number(flip.high),
-                place=names[flip.then],
-            )
-    elif len(comparison.places) > 1:
-        yield words["compare_no_flip"]
-    for place, reason in comparison.left_out.items():
-        yield words["compare_left_out"].format(place=place, reason=reason)
+    told = word_comparison(comparison, language=language)
+    yield from told["notes"]
+    if len(comparison.places) > 1:
+        yield told["flips_title"]
+    yield from (f"  {flip}" for flip in told["flips"])
+    yield from told["left_out"]
 
 
 def place_table(profile: PlaceProfile, *, language: Language) -> Table:
@@ -215,7 +159,7 @@ def place_table(profile: PlaceProfile, *, language: Language) -> Table:
     table.add_row(
         words["place_price"], words["unknown"] if price is None else wording.quantity(price, "EUR/kWh")
     )
-    table.add_row(words["place_lead"], _lead(profile.lead_years, wording, words["unknown"]))
+    table.add_row(words["place_lead"], word_lead(profile.lead_years, wording))
     table.add_row(words["place_build"], f"{wording.number(profile.build_usd_per_w)} $/W")
     return table
 
