@@ -32,6 +32,7 @@ from galerne.chat.web import (
     keeping,
     models,
     pages,
+    places,
     planner,
     projects,
 )
