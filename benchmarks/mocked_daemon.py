@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from galerne.cli import nodes
+from galerne.cli import shelf
 from galerne.cli.app import app
 from galerne.engines import LlamaSettings, RemoteEngine, RemoteSettings
 
@@ -26,7 +26,7 @@ def main() -> None:
             )
         )
 
-    nodes.LlamaEngine = mocked  # type: ignore[assignment,misc]
+    shelf.LlamaEngine = mocked  # type: ignore[assignment,misc]
     app(["serve", "--port", "0"])
 
 

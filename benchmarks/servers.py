@@ -15,7 +15,7 @@ from typing import IO, cast
 
 import psutil
 
-from galerne.cli.nodes import N_SLOTS
+from galerne.cli.shelf import N_SLOTS
 from galerne.engines import LlamaEngine, LlamaSettings, llama_child
 
 COMMAND = [sys.executable, "-m", "galerne.cli"]

@@ -25,6 +25,7 @@ def test_only_what_may_succeed_later_invites_to_retry():
     assert {code for code, problem in PROBLEMS.items() if problem.retry} == {
         "store_unreachable",
         "engine_crashed",
+        "machine_busy",
         "overloaded",
         "model_loading",
         "no_node",

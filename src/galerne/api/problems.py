@@ -102,6 +102,7 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "context_too_long": _asked(400, code="context_length_exceeded"),
         "ability_missing": _asked(400, mistral_type="invalid_request_invalid_args", mistral_code="3051"),
         "overloaded": _ours(503, retry=True),
+        "machine_busy": _ours(503, retry=True),
         "entry_conflict": _asked(409),
         "unknown_receipt": _asked(404),
         "unknown_key": _asked(404),

@@ -51,6 +51,7 @@ def run(
     model: Annotated[str | None, typer.Argument(help="Model to talk to (default: the built-in one).")] = None,
     prompt: Annotated[list[str] | None, typer.Argument(help="A question; without one, a chat.")] = None,
     load_anyway: LoadAnyway = False,
+    no_tune: Annotated[bool, typer.Option("--no-tune", help="Do not measure the engine meanwhile.")] = False,
     json_output: Json = False,
 ) -> None:
     """Ask a question, or talk.
@@ -59,7 +60,8 @@ def run(
     """
     from galerne.cli.commands.run import run as go
 
-    go(model=model, prompt=" ".join(prompt or []), load_anyway=load_anyway, json_output=json_output)
+    question = " ".join(prompt or [])
+    go(model=model, prompt=question, load_anyway=load_anyway, json_output=json_output, tunes_idle=not no_tune)
 
 
 @app.command()

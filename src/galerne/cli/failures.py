@@ -21,6 +21,7 @@ from galerne.errors import (
     InvalidTariff,
     KeyNameTaken,
     LedgerNotEmpty,
+    MachineBusy,
     ModelError,
     ModelLoading,
     NoNode,
@@ -34,7 +35,7 @@ from galerne.errors import (
     UnknownModel,
 )
 
-BUSY = (DataFolderBusy, ModelLoading, Overloaded, PortInUse)
+BUSY = (DataFolderBusy, MachineBusy, ModelLoading, Overloaded, PortInUse)
 NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable, UnknownModel)
 WRONG_REQUEST = (
     InvalidSetting,

@@ -24,13 +24,16 @@ from galerne.cli.engines_file import read_engines
 from galerne.cli.factors import FactorsOfNow
 from galerne.cli.foundation import Foundation
 from galerne.cli.further_nodes import with_further_nodes
+from galerne.cli.idle_tuning import tuned_when_idle
 from galerne.cli.installed import installed
 from galerne.cli.learned import LoneRuns, RememberedRuns
 from galerne.cli.metering import meter_parts
-from galerne.cli.nodes import LocalShelf, Stock, simulated_stock
+from galerne.cli.nodes import Stock, simulated_stock
 from galerne.cli.observing import observe
 from galerne.cli.planner import Planner
 from galerne.cli.settings import Settings, is_loopback
+from galerne.cli.shelf import LocalShelf
+from galerne.cli.tuned import RememberedTunings
 from galerne.errors import InvalidRequest
 from galerne.fleet import (
     Admission,
@@ -93,8 +96,24 @@ async def open_house(
         toolbox = _make_toolbox(foundation, client)
         web = create_web(client, store=conversations, keys=app.state.doorkeeper, toolbox=toolbox)
         app.mount("/", web)
-        async with gateway, web.router.lifespan_context(web):
+        async with gateway, web.router.lifespan_context(web), _tuned_when_idle(foundation, stock, gateway):
             yield app
+
+
+def _tuned_when_idle(
+    foundation: Foundation, stock: Stock, gateway: Gateway
+) -> contextlib.AbstractAsyncContextManager[None]:
+    """Measure the engine's settings while nobody asks, unless the owner does not want it."""
+    settings = foundation.settings
+    if stock.shelf is None or not settings.tunes_idle:
+        return contextlib.nullcontext()
+    return tuned_when_idle(
+        gateway.pool,
+        stock.shelf,
+        RememberedTunings(settings.home, stock.machine),
+        free_bytes=free_memory_bytes,
+        clock=foundation.clock,
+    )
 
 
 def _make_toolbox(foundation: Foundation, client: ApiClient) -> Toolbox:
@@ -118,6 +137,7 @@ def _make_stock(foundation: Foundation, *, simulate: str | None) -> Stock:
             default_id=BUILTIN_MODEL_ID if is_further else settings.model_id,
             context_tokens=settings.context_tokens,
             clock=clock,
+            tunings=RememberedTunings(settings.home, machine),
         )
         return with_further_nodes(
             shelf.stock(),

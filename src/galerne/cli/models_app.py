@@ -8,6 +8,8 @@ import typer
 
 from galerne.cli.options import Json
 
+BUILTIN = "galerne-mini"
+
 
 def pull(
     model: Annotated[
@@ -55,6 +57,32 @@ def rm(
     go(name=model, yes=yes, as_json=json_output)
 
 
+def tune(
+    model: Annotated[str, typer.Argument(help="A model that `galerne list` names.")] = BUILTIN,
+    again: Annotated[bool, typer.Option(help="Measure also what has been measured.")] = False,
+    anyway: Annotated[bool, typer.Option(help="Measure also while other programs compute.")] = False,
+    seconds: Annotated[
+        float,
+        typer.Option(help="Most time to take (default: 30, or 120 for a large model).", min=0),
+    ] = 0.0,
+    small_keys: Annotated[
+        bool,
+        typer.Option(
+            "--small-keys", help="Allow keys and values of 8 bits: half their memory, and answers may differ."
+        ),
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Measure which settings the engine runs a model with fastest here; its next load uses them.
+
+    Threads, answers at once, attention, batch, look-up: what does not beat the defaults by more than the
+    noise is not taken. A daemon measures by itself while nobody asks, unless GALERNE_TUNE is off.
+    """
+    from galerne.cli.commands.tune import tune as go
+
+    go(name=model, again=again, anyway=anyway, seconds=seconds, halve_keys=small_keys, as_json=json_output)
+
+
 def install_service(
     only_print: Annotated[bool, typer.Option("--print", help="Only print the unit.")] = False,
 ) -> None:
@@ -64,5 +92,5 @@ def install_service(
     go(only_print=only_print)
 
 
-MODEL_COMMANDS = (pull, show, rm, install_service)
+MODEL_COMMANDS = (pull, show, rm, tune, install_service)
 """In the order in which help lists them."""

@@ -53,6 +53,7 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_LOAD_ANYWAY": "1 to load models that do not fit in memory (default: refuse, with the numbers).",
     "GALERNE_MEMORY_BYTES": "Most memory for all models together (default: what is free).",
     "GALERNE_PINNED": "Models, separated by commas, that are loaded at the start and stay (default: none).",
+    "GALERNE_TUNE": "auto to measure the engine's best settings while nobody asks, or off (default: auto).",
     "GALERNE_LANGUAGE": "en or fr (default: by the terminal's locale).",
 }
 """Every environment variable Galerne reads, and what it means."""
@@ -78,6 +79,7 @@ class Settings:
         grid_source: packaged figures, or the live source that the user named.
         keep_loaded_s: how long an unused model stays loaded; None for ever.
         load_patience_s: how long a request waits for its model; None for ever.
+        tunes_idle: whether models are measured while nobody asks.
         memory_bytes: most memory for all models together; None for what is free.
         place_source: source key of the place's factors: the user's word, or that nothing is added at home.
         meter: ``auto``, ``modelled``, or the path of a wall meter's description.
@@ -118,6 +120,7 @@ class Settings:
     load_anyway: bool = False
     memory_bytes: int | None = None
     pinned: tuple[str, ...] = ()
+    tunes_idle: bool = True
 
     @property
     def ledger_path(self) -> Path:
@@ -209,6 +212,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         api_key=environ.get("GALERNE_API_KEY") or None,
         context_tokens=_whole(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256),
         language=_language(environ),
+        tunes_idle=_choice(environ, "GALERNE_TUNE", ("auto", "off")) == "auto",
         hub=_web_address(environ, "GALERNE_HUB", environ.get("HF_ENDPOINT") or DEFAULT_HUB),
         stores=_stores(environ),
         offline=_truth(environ, "GALERNE_OFFLINE"),

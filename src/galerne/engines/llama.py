@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import ssl
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,12 @@ import httpx
 
 from galerne.clock import Clock, SystemClock
 from galerne.engines.child import Child
-from galerne.engines.http_line import Line, line_to
+from galerne.engines.http_line import line_to
+from galerne.engines.llama_run import Run, client_of, pools_tokens
 from galerne.engines.llama_settings import SMALL_BYTES, LlamaSettings, Tuning, default_threads
-from galerne.engines.openai_body import LLAMA_CPP, Manners
 from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
 from galerne.engines.openai_stream import stream_answer
 from galerne.engines.protocol import (
-    Abilities,
     EngineKind,
     EngineMemory,
     EngineState,
@@ -33,8 +31,18 @@ from galerne.engines.protocol import (
 )
 from galerne.engines.slots import Slots
 from galerne.errors import EngineCrashed, EngineError, EngineMissing, InvalidModelFile, ModelFileMissing
-from galerne.generation import Embedded, GenerationEvent, GenerationRequest, Message, TextToken, Toolbox
-from galerne.models import read_gguf_header
+from galerne.generation import (
+    Embedded,
+    Finished,
+    GenerationEvent,
+    GenerationRequest,
+    Message,
+    RawText,
+    Sampling,
+    TextToken,
+    Toolbox,
+    Usage,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -42,24 +50,11 @@ NAME = EngineKind.LLAMA_CPP.value
 _CHILD = Path(__file__).with_name("llama_child.py")
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 30.0
+MEASURED_TOP_K = 40
+"""Tokens drawn among while measuring: without such a cut, a large vocabulary costs more than the model."""
 _MOST_MISSED = 3
 _STEADY_S = 60.0
 """An engine that has run this long is no longer held to have failed to start."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Run:
-    """One life of the child: its process, the ways to ask it, how long the model took to load."""
-
-    child: Child
-    client: httpx.AsyncClient
-    line: Line
-    load_s: float
-    abilities: Abilities
-
-    @property
-    def manners(self) -> Manners:
-        return replace(LLAMA_CPP, knows_tools=self.abilities.tools)
 
 
 class LlamaEngine:
@@ -69,7 +64,7 @@ class LlamaEngine:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._state = EngineState.STOPPED
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._settled = asyncio.Event()
         self._settled.set()
         self._slots = Slots(settings.n_slots)
@@ -180,6 +175,30 @@ class LlamaEngine:
                 except (httpx.TransportError, EngineCrashed) as error:
                     raise await self._explain(run) from error
 
+    async def write_on(self, text: str, *, n_tokens: int, temperature: float = 1.0) -> Usage:
+        """Go on with a text for so many tokens, whatever the model would say, from no cache: to measure."""
+        arrived_s = self._clock.monotonic_s()
+        sampling = Sampling(temperature=temperature, top_k=MEASURED_TOP_K, max_new_tokens=n_tokens, seed=1)
+        request = GenerationRequest(
+            request_id="measure",
+            model_id=self._settings.model_id,
+            text=RawText(text=text),
+            sampling=sampling,
+        )
+        async with self._slots.taken():
+            run = await self._await_ready()
+            extras = {**run.manners.extras, "ignore_eos": True, "cache_prompt": False}
+            manners = replace(run.manners, extras=extras)
+            answer = stream_answer(
+                run.line, request, engine=NAME, clock=self._clock, arrived_s=arrived_s, manners=manners
+            )
+            async with contextlib.aclosing(answer):
+                try:
+                    usages = [event.usage async for event in answer if isinstance(event, Finished)]
+                except (httpx.TransportError, EngineCrashed) as error:
+                    raise await self._explain(run) from error
+        return usages[-1]
+
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """A vector for each text; see ``Engine.embed``."""
         arrived_s = self._clock.monotonic_s()
@@ -205,7 +224,7 @@ class LlamaEngine:
             return await tokenize(run.client, text, engine=NAME)
 
     @contextlib.asynccontextmanager
-    async def _asking(self) -> AsyncGenerator[_Run, None]:
+    async def _asking(self) -> AsyncGenerator[Run, None]:
         """A running process for a short question; its death is told as what it is."""
         run = await self._await_ready()
         try:
@@ -213,7 +232,7 @@ class LlamaEngine:
         except httpx.TransportError as error:
             raise await self._explain(run) from error
 
-    async def _await_ready(self) -> _Run:
+    async def _await_ready(self) -> Run:
         """The running process; waits while a crashed one is being restarted."""
         if self._run is not None and self._run.child.exit_code is not None:
             self._note_crash()
@@ -233,7 +252,7 @@ class LlamaEngine:
             self._state = EngineState.CRASHED
             self._settled.clear()
 
-    async def _explain(self, run: _Run) -> EngineCrashed:
+    async def _explain(self, run: Run) -> EngineCrashed:
         """The error for an answer that broke off; waits a moment for the process to be seen dead."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.grace_s):
@@ -259,7 +278,7 @@ class LlamaEngine:
                 backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
                 relaunched = await self._relaunch()
 
-    async def _watch(self, run: _Run) -> None:
+    async def _watch(self, run: Run) -> None:
         """Until the process has died, or has given no sign of life for a while."""
         n_missed = 0
         while run.child.exit_code is None and n_missed < _MOST_MISSED:
@@ -269,7 +288,7 @@ class LlamaEngine:
             except TimeoutError:
                 n_missed = 0 if await self._lives(run) else n_missed + 1
 
-    async def _lives(self, run: _Run) -> bool:
+    async def _lives(self, run: Run) -> bool:
         try:
             await run.client.get("/health", timeout=self._settings.heartbeat_s)
         except httpx.TransportError:
@@ -296,7 +315,7 @@ class LlamaEngine:
 
     async def _launch_once(self) -> None:
         key = secrets.token_urlsafe(32)
-        embeds = await asyncio.to_thread(_pools_tokens, self._settings.model_path)
+        embeds = await asyncio.to_thread(pools_tokens, self._settings.model_path)
         settings = self._child_settings(key, embeds=embeds)
         try:
             child = await Child.spawn([sys.executable, "-P", str(_CHILD)], settings=settings)
@@ -305,7 +324,7 @@ class LlamaEngine:
         self._loading = child
         try:
             report = await self._ready_report(child)
-            client = _client(report["address"], key)
+            client = client_of(report["address"], key)
             self._abilities = abilities = await abilities_of(client, embedding=embeds)
         except BaseException as error:
             await child.end(grace_s=self._settings.grace_s)
@@ -314,7 +333,7 @@ class LlamaEngine:
             if isinstance(error, httpx.TransportError):
                 raise EngineCrashed(engine=NAME, exit_code=child.exit_code, tail=child.tail) from error
             raise
-        self._run = _Run(
+        self._run = Run(
             child=child,
             client=client,
             line=line_to(client, report["address"]),
@@ -373,26 +392,3 @@ class LlamaEngine:
         self._past_processor_s += run.child.processor_s()
         self._run = None
         await run.client.aclose()
-
-
-def _pools_tokens(path: Path) -> bool:
-    """Whether the model makes one vector of a text: its file says how tokens are pooled."""
-    try:
-        metadata = read_gguf_header(path).metadata
-    except (InvalidModelFile, ModelFileMissing):
-        return False  # the engine says why, with more knowledge of the file
-    return bool(metadata.get(f"{metadata.get('general.architecture')}.pooling_type"))
-
-
-def _client(address: str, key: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=address,
-        headers={"Authorization": f"Bearer {key}"},
-        # An answer may take its time; a dead process closes the connection.
-        timeout=httpx.Timeout(None, connect=5.0),
-        # No connection is kept: one that the server closes as we reuse it would look like a crash.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-        trust_env=False,
-        # Plain HTTP on loopback: an empty context spares the reading of every root certificate.
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-    )

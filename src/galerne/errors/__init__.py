@@ -29,7 +29,8 @@
     │   ├── EngineRefused              the engine answered with an error of its own
     │   ├── ContextTooLong             prompt and answer exceed the context
     │   ├── AbilityMissing             the model cannot do this at all
-    │   └── Overloaded                 no free place in the queue
+    │   ├── Overloaded                 no free place in the queue
+    │   └── MachineBusy                other programs compute: a measurement would mislead
     ├── LedgerError
     │   ├── EntryConflict              an event with this id is already written, and differs
     │   ├── UnknownReceipt             no receipt with this id
@@ -106,6 +107,7 @@ from galerne.errors.engines import (
     EngineError,
     EngineMissing,
     EngineRefused,
+    MachineBusy,
     Overloaded,
 )
 from galerne.errors.ledger import (
@@ -202,6 +204,7 @@ __all__ = [
     "LedgerError",
     "LedgerNotEmpty",
     "LedgerSumsBroken",
+    "MachineBusy",
     "MachineError",
     "MeterUnavailable",
     "ModelError",

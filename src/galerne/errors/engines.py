@@ -69,3 +69,12 @@ class Overloaded(EngineError):
     sentence = "{n_waiting} requests are waiting already; retry in {retry_after_s:.0f} s"
     n_waiting: int
     retry_after_s: float
+
+
+@failure
+class MachineBusy(EngineError):
+    """Other programs compute, so that a measurement would mislead."""
+
+    advice = "Wait until they have ended; `galerne tune MODEL --anyway` measures all the same."
+    sentence = "Other programs keep {others_cores:.1f} cores busy: a measurement now would mislead"
+    others_cores: float

@@ -180,7 +180,6 @@ def create_web(
             Route("/static/{digest}/{name}", serve_asset),
         ],
         middleware=[Middleware(GuardedPages)],
-        exception_handlers={404: _no_page},
         lifespan=lifespan,
     )
 
@@ -194,11 +193,6 @@ async def _forget(kept: ChatStore, temporary: ChatStore) -> None:
         await asyncio.to_thread(kept.remove_drafts, for_s=_DRAFTS_S)
 
 
-async def _no_page(request: Request, _: Exception) -> Response:
-    """What an address leads to that is none of ours."""
-    return pages.problem_page(request, "no_page", status=404, advice="no_page")
-
-
 async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:
     if request.method == "POST" and not is_same_origin(request):
         return pages.problem_page(request, "not_allowed", status=403)
@@ -206,10 +200,8 @@ async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:
         return pages.key_page(request, wrong=False)
     try:
         return await endpoint(web, request)
-    except UnknownConversation:
+    except (UnknownAssistant, UnknownConversation, UnknownDocument, UnknownProject):
         return pages.problem_page(request, "not_found", status=404)
-    except (UnknownAssistant, UnknownDocument, UnknownProject) as error:
-        return pages.problem_page(request, error.code, status=404)
 
 
 async def show_start(web: Web, request: Request) -> Response:

@@ -26,6 +26,7 @@ def run(
     json_output: bool,
     load_anyway: bool = False,
     files: Sequence[Path] = (),
+    tunes_idle: bool = True,
 ) -> None:
     """Ask one question if there is one, on the command line or in the pipe; else talk.
 
@@ -38,8 +39,11 @@ def run(
         with contextlib.suppress(UnknownModel):  # a daemon may serve what is not installed: it answers then
             model = find_installed(installed(settings), model).model_id
         settings = dataclasses.replace(settings, model_id=model)
-    if load_anyway:
-        settings = dataclasses.replace(settings, load_anyway=True)
+    settings = dataclasses.replace(
+        settings,
+        load_anyway=settings.load_anyway or load_anyway,
+        tunes_idle=settings.tunes_idle and tunes_idle,
+    )
     written = prompt.encode("utf-8", errors="replace").decode("utf-8").strip()
     question = "\n\n".join(part for part in (written, piped_text()) if part)
     if question:

@@ -13,6 +13,9 @@ from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import find_installed, installed
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import Settings, read_settings
+from galerne.cli.tuned import RememberedTunings, Tuned
+from galerne.cli.tuned_words import document as tuned_document
+from galerne.cli.tuned_words import explained
 from galerne.clock import SystemClock
 from galerne.language import phrases
 from galerne.models import ModelFile, read_gguf_header
@@ -39,13 +42,16 @@ def show(*, name: str, template: bool, check: bool, as_json: bool) -> None:
         print(read_gguf_header(file.path).metadata.get(TEMPLATE_KEY, ""))
         return
     origin = read_origins(file.path.parent).get(file.path.name)
-    overhead_bytes = lay_foundation(settings, clock=SystemClock()).catalog.facts["local-engine-buffers"].value
+    foundation = lay_foundation(settings, clock=SystemClock())
+    overhead_bytes = foundation.catalog.facts["local-engine-buffers"].value
+    tuned = RememberedTunings(settings.home, foundation.machine()).of(file)
     memory = [_memory_row(file, n_tokens, overhead_bytes) for n_tokens in _contexts(file)]
     sha256 = _computed(file.pieces) if check else file.sha256 or (origin.sha256 if origin else "")
     if as_json:
-        print_json(_document(file, origin, memory, sha256=sha256, computed=check))
+        about = _document(file, origin, memory, sha256=sha256, computed=check)
+        print_json({**about, "tuning": tuned_document(file, tuned, measured_now=False)})
         return
-    _print(settings, file, origin, memory, sha256=sha256, computed=check)
+    _print(settings, file, origin, memory, tuned, sha256=sha256, computed=check)
 
 
 def _contexts(file: ModelFile) -> list[int]:
@@ -113,6 +119,7 @@ def _print(
     file: ModelFile,
     origin: Origin | None,
     memory: Sequence[dict[str, float]],
+    tuned: Tuned,
     *,
     sha256: str,
     computed: bool,
@@ -137,6 +144,7 @@ def _print(
         words["show_template"]: words["yes" if file.has_chat_template else "show_no_template"],
         "SHA-256": (sha256 or words["show_no_hash"])
         + ("" if computed or not sha256 else words["show_noted"]),
+        words["show_settings"]: explained(tuned, settings, size_bytes=file.size_bytes),
         words["show_origin"]: f"{origin.repository} {origin.revision[:12]}" if origin else "",
     }
     width = max(map(len, lines))

@@ -1,0 +1,237 @@
+"""The nodes of this machine: llama.cpp with each model file that is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from galerne.catalog import Catalog, Machine
+from galerne.cli.installed import find_installed
+from galerne.cli.nodes import Stock
+from galerne.cli.tuned import NEVER_TUNED, RememberedTunings, Tuned, told_settings
+from galerne.clock import Clock
+from galerne.engines import Abilities, LlamaEngine, LlamaSettings, Tuning, default_threads
+from galerne.engines.llama_settings import DEFAULT_SLOTS, KV_BYTES_PER_VALUE
+from galerne.engines.tuning import MORE_SLOTS
+from galerne.fleet import Node
+from galerne.models import Library, ModelFile
+from galerne.perf import ServingPlan, fit_plan, kv_bytes_per_token, serving_plan, step_weights
+from galerne.perf.advice import prompt_cache_bytes
+
+LOCAL_NODE = "local"
+"""Whose meter it is: this computer's. Its nodes are called ``local/MODEL``."""
+N_SLOTS = DEFAULT_SLOTS
+LADDER = ((4, 1 << 30), (2, 1 << 30), (1, 1 << 30), (1, 8192), (1, 4096), (1, 2048))
+"""Answers at once and most tokens of context, tried in this order where memory is short."""
+TEKKEN_TOKENS = 131_072
+"""Vocabulary of the models for which the catalogue gives the size of the engine's buffers."""
+LEAST_BUFFERS_BYTES = 64 << 20
+"""The engine's process itself: with the built-in model it holds 58 MB in all."""
+MOST_FOR_SLOTS_RATIO = 0.1
+"""More answers at once may take so much of the machine's memory: it is of use only while many ask."""
+BUILTIN_TEMPERATURE = 0.0
+"""The built-in model states facts: it takes the likeliest word."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Shelved:
+    """A model file with its engine, and the settings it was last given."""
+
+    file: ModelFile
+    engine: LlamaEngine
+    tuned: Tuned
+    widest: ServingPlan
+
+    @property
+    def eyes_bytes(self) -> int:
+        return self.file.projector.size_bytes if self.file.projector else 0
+
+
+class LocalShelf:
+    """llama.cpp with each model file of this machine; a node is made when its file is first seen.
+
+    Args:
+        catalog: formats, calibrations, the size of the engine's buffers.
+        machine: this computer.
+        installed: the model files there are now.
+        default_id: the model served when none is named: first, and it stays while nothing needs its room.
+        context_tokens: of one conversation.
+        clock: time.
+        tunings: what was measured here; a model is loaded with it from its next load on.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        machine: Machine,
+        *,
+        installed: Callable[[], Library],
+        default_id: str,
+        context_tokens: int,
+        clock: Clock,
+        tunings: RememberedTunings | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._machine = replace(machine, accelerators=())  # the packaged engine computes on processors
+        self._installed = installed
+        self._default_id = find_installed(installed(), default_id).model_id
+        self._context_tokens = context_tokens
+        self._clock = clock
+        self._tunings = tunings
+        self._nodes: dict[tuple[str, str, str, int, float], Node] = {}
+        self._shelved: dict[str, _Shelved] = {}
+        self._measured: list[LlamaEngine] = []
+
+    def stock(self) -> Stock:
+        """The nodes with their power: watts of a busy core times the engines' CPU-seconds."""
+        busy_core_w = self._machine.host.busy_core_w
+        return Stock(
+            node_id=LOCAL_NODE,
+            machine=self._machine,
+            find_nodes=self.find_nodes,
+            active_j=lambda: self.processor_s() * busy_core_w,
+            processor_s=self.processor_s,
+            shelf=self,
+        )
+
+    def find_nodes(self) -> list[Node]:
+        """A node per model file, the default one first."""
+        files = sorted(self._installed().files, key=lambda file: file.model_id != self._default_id)
+        return [self._node(file) for file in files]
+
+    def processor_s(self) -> float:
+        """CPU-seconds of every engine so far, those of models that are gone and of tuning included."""
+        engines = [*(node.engine for node in list(self._nodes.values())), *self._measured]
+        return sum(engine.processor_s() for engine in engines)
+
+    def note_measured(self, engine: LlamaEngine) -> None:
+        """Count the work of an engine that answers nobody: it is being measured."""
+        self._measured.append(engine)
+
+    def untuned(self, node: Node) -> tuple[ModelFile, LlamaSettings, bool] | None:
+        """A node's file, its settings without tuning, and whether there is room for more answers at once.
+
+        None where it has been measured, or is none of ours.
+        """
+        shelved = self._shelved.get(node.node_id)
+        if shelved is None or self._tunings is None or self._tunings.of(shelved.file) is not NEVER_TUNED:
+            return None
+        return shelved.file, plain_settings(shelved.file, shelved.widest), room_for_slots(shelved.widest)
+
+    def _node(self, file: ModelFile) -> Node:
+        made_at = file.path.stat().st_mtime if file.path.exists() else 0.0
+        eyes = str(file.projector.path) if file.projector else ""
+        key = (file.model_id, str(file.path), eyes, file.size_bytes, made_at)
+        if key not in self._nodes:
+            self._nodes[key] = self._make(file, made_at=made_at)
+        return self._nodes[key]
+
+    def _make(self, file: ModelFile, *, made_at: float) -> Node:
+        tuned = self._tunings.of(file) if self._tunings else NEVER_TUNED
+        widest = self._plan(file, tuned.tuning)
+        settings = replace(plain_settings(file, widest), **asdict(tuned.tuning))
+        engine = LlamaEngine(settings, clock=self._clock)
+        shelved = _Shelved(file=file, engine=engine, tuned=tuned, widest=widest)
+        is_default = file.model_id == self._default_id
+        node = Node(
+            node_id=f"{LOCAL_NODE}/{file.model_id}",
+            model_id=file.model_id,
+            model_name=file.spec.name,
+            engine=engine,
+            plan=widest,
+            weights=step_weights(widest),
+            aliases=(*(("default",) if is_default else ()), *file.aliases),
+            created_at=made_at,
+            default_temperature=BUILTIN_TEMPERATURE if file.is_builtin else None,
+            needed_bytes=needed_bytes(self._catalog, widest) + shelved.eyes_bytes,
+            loads_on_demand=True,
+            may_leave_idle=not is_default,
+        )
+        node.adapt = lambda most_bytes: self._adapt(node, shelved, most_bytes)
+        node.settings = lambda: self._told(shelved)
+        self._shelved[node.node_id] = shelved
+        return node
+
+    def _plan(self, file: ModelFile, tuning: Tuning) -> ServingPlan:
+        n_threads = tuning.n_threads or min(default_threads(file.size_bytes), self._machine.n_cores)
+        plan = serving_plan(
+            self._catalog,
+            file.spec,
+            file.weight_format,
+            _working_part(self._machine, n_threads=n_threads),
+            context_tokens=self._context_tokens,
+            max_sequences=tuning.n_slots,
+        )
+        return replace(plan, kv_bytes_per_value=KV_BYTES_PER_VALUE[tuning.kv_type])
+
+    def _adapt(self, node: Node, shelved: _Shelved, most_bytes: int) -> bool:
+        """Take what was measured since the last load, and the first of the ladder that fits.
+
+        Where memory is short: fewer answers at once, then a shorter context.
+        """
+        tuned = self._tunings.of(shelved.file) if self._tunings else NEVER_TUNED
+        is_new = tuned.tuning != shelved.tuned.tuning
+        if is_new:
+            shelved.widest = self._plan(shelved.file, tuned.tuning)
+            shelved.engine.tune(tuned.tuning)
+        shelved.tuned, widest = tuned, shelved.widest
+        for n_slots, most_tokens in _ladder(widest.max_sequences):
+            plan = replace(
+                widest, max_sequences=n_slots, context_tokens=min(most_tokens, widest.context_tokens)
+            )
+            needed = needed_bytes(self._catalog, plan) + shelved.eyes_bytes
+            if needed <= most_bytes:
+                break
+        if not is_new and plan == node.plan:
+            return False
+        shelved.engine.resize(n_slots=plan.max_sequences, context_tokens=plan.context_tokens)
+        node.plan, node.weights, node.needed_bytes = plan, step_weights(plan), needed
+        return True
+
+    def _told(self, shelved: _Shelved) -> Mapping[str, str]:
+        """What the engine runs with, and why; what was measured since waits for the next load."""
+        told = told_settings(shelved.tuned, size_bytes=shelved.file.size_bytes)
+        if self._tunings and self._tunings.of(shelved.file).tuning != shelved.tuned.tuning:
+            told["next_load"] = "measured"
+        return told
+
+
+def plain_settings(file: ModelFile, plan: ServingPlan) -> LlamaSettings:
+    """How the engine runs a file before anything has been measured."""
+    return LlamaSettings(
+        model_id=file.model_id,
+        model_path=file.path,
+        context_tokens=plan.context_tokens,
+        n_slots=DEFAULT_SLOTS,
+        prompt_cache_bytes=prompt_cache_bytes(plan),
+        abilities=Abilities(chat=file.has_chat_template, vision=file.projector is not None),
+        projector_path=file.projector.path if file.projector else None,
+    )
+
+
+def room_for_slots(plan: ServingPlan) -> bool:
+    """Whether more answers at once take so little of the memory that they may be had for speed alone."""
+    more = MORE_SLOTS - DEFAULT_SLOTS
+    more_bytes = more * kv_bytes_per_token(plan.model) * plan.context_tokens
+    return more_bytes <= MOST_FOR_SLOTS_RATIO * plan.machine.memory_bytes
+
+
+def needed_bytes(catalog: Catalog, plan: ServingPlan) -> int:
+    """Memory of a model while it is loaded: weights, keys and values, buffers, prompts kept."""
+    # The largest buffer holds the logits of a batch, and so goes with the vocabulary.
+    share_ratio = min(1.0, plan.model.vocab_size / TEKKEN_TOKENS)
+    buffers_bytes = max(LEAST_BUFFERS_BYTES, catalog.facts["local-engine-buffers"].value * share_ratio)
+    overhead_bytes = buffers_bytes + prompt_cache_bytes(plan)
+    return int(fit_plan(plan, free_bytes=0.0, overhead_bytes=overhead_bytes).needed_bytes)
+
+
+def _ladder(n_slots: int) -> list[tuple[int, int]]:
+    return [(n_slots, 1 << 30), *((n, most) for n, most in LADDER if n < n_slots or most < 1 << 30)]
+
+
+def _working_part(machine: Machine, *, n_threads: int) -> Machine:
+    """The cores an engine uses: a small model runs in fewer threads than there are cores."""
+    n_cores = min(n_threads, machine.n_cores)
+    return replace(
+        machine, n_cores=n_cores, peak_flop_per_s=machine.peak_flop_per_s * n_cores / machine.n_cores
+    )
