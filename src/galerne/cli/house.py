@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
-from fastapi import FastAPI
-
-from galerne import __version__
-from galerne.api import Services, create_app, hash_key
-from galerne.chat.client import ApiClient
-from galerne.chat.store import open_conversations
-from galerne.chat.tools.configuration import read_tool_file
-from galerne.chat.tools.mcp_servers import McpServer
-from galerne.chat.tools.own import own_tools
-from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.tools.web_page import web_page_tool
-from galerne.chat.web import create_web
 from galerne.cli.electricity import open_electricity
 from galerne.cli.engines_file import read_engines
 from galerne.cli.factors import FactorsOfNow
@@ -29,9 +20,7 @@ from galerne.cli.installed import installed
 from galerne.cli.learned import LoneRuns, RememberedRuns
 from galerne.cli.metering import meter_parts
 from galerne.cli.nodes import Stock, simulated_stock
-from galerne.cli.observing import observe
-from galerne.cli.planner import Planner
-from galerne.cli.settings import Settings, is_loopback
+from galerne.cli.settings import Settings
 from galerne.cli.shelf import LocalShelf
 from galerne.cli.tuned import RememberedTunings
 from galerne.errors import InvalidRequest
@@ -45,15 +34,17 @@ from galerne.fleet import (
     Router,
     Surroundings,
     Throughput,
-    model_prices,
 )
 from galerne.ledger import Accountant, Ledger
 from galerne.machine.host import free_memory_bytes
 from galerne.machine.meter import JointMeter, Meter, ModelledMeter, ProcessorClock, choose_meter
 from galerne.models import BUILTIN_MODEL_ID
-from galerne.perf import Fit, advise
-from galerne.storage import sqlite_url
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+OpenFront: TypeAlias = "Callable[..., AbstractAsyncContextManager[FastAPI]]"
+"""See ``galerne.cli.front.open_front``."""
 ELSEWHERE = "elsewhere"
 """What the modelled meter of further engines covers: work on machines that no meter here sees."""
 
@@ -87,17 +78,21 @@ async def open_house(
         accountant = _make_accountant(foundation, stock, meter, ledger)
         stack.callback(accountant.close)
         gateway = _make_gateway(foundation, stock, accountant, ledger, meter_method=meter.method)
-        conversations = open_conversations(sqlite_url(settings.chat_path), clock=clock)
-        stack.callback(conversations.close)
-        metrics = stack.enter_context(observe(accountant, gateway))
-        services = _make_services(foundation, stock, gateway, ledger, own_key=own_key)
-        app = create_app(replace(services, metrics=metrics))
-        client = ApiClient(base_url, key=own_key)
-        toolbox = _make_toolbox(foundation, client)
-        web = create_web(client, store=conversations, keys=app.state.doorkeeper, toolbox=toolbox)
-        app.mount("/", web)
-        async with gateway, web.router.lifespan_context(web), _tuned_when_idle(foundation, stock, gateway):
-            yield app
+        # Half of what a daemon imports is what it shows the outside: that comes while the engine loads.
+        coming = asyncio.create_task(asyncio.to_thread(_import_front))
+        async with gateway:
+            open_front = await coming
+            front = open_front(
+                foundation, stock, accountant, gateway, ledger, base_url=base_url, own_key=own_key
+            )
+            async with front as app, _tuned_when_idle(foundation, stock, gateway):
+                yield app
+
+
+def _import_front() -> OpenFront:
+    from galerne.cli.front import open_front
+
+    return open_front
 
 
 def _tuned_when_idle(
@@ -114,14 +109,6 @@ def _tuned_when_idle(
         free_bytes=free_memory_bytes,
         clock=foundation.clock,
     )
-
-
-def _make_toolbox(foundation: Foundation, client: ApiClient) -> Toolbox:
-    """Our own tools, those of the servers in the data folder's file, and the web where we may go there."""
-    settings = foundation.settings
-    outside = () if settings.offline else (web_page_tool(),)
-    servers = [McpServer(entry) for entry in read_tool_file(settings.tools_path)]
-    return Toolbox((*own_tools(client, clock=foundation.clock), *outside), servers)
 
 
 def _make_stock(foundation: Foundation, *, simulate: str | None) -> Stock:
@@ -246,38 +233,4 @@ def _pool_rules(settings: Settings) -> PoolRules:
         budget_bytes=settings.memory_bytes,
         load_anyway=settings.load_anyway,
         pinned=settings.pinned,
-    )
-
-
-def _make_services(
-    foundation: Foundation, stock: Stock, gateway: Gateway, ledger: Ledger, *, own_key: str
-) -> Services:
-    settings, catalog = foundation.settings, foundation.catalog
-
-    def fits() -> tuple[Fit, ...]:
-        runs = RememberedRuns(settings.home, stock.machine).of
-        return advise(catalog, stock.machine, free_bytes=free_memory_bytes(), lessons=runs).fits
-
-    return Services(
-        gateway=gateway,
-        ledger=ledger,
-        catalog=catalog,
-        version=__version__,
-        clock=foundation.clock,
-        language=settings.language,
-        api_key_hash=hash_key(settings.api_key) if settings.api_key else None,
-        own_key_hash=hash_key(own_key),
-        keys=ledger.keys,
-        key_required=not is_loopback(settings.host),
-        allowed_hosts=("localhost", settings.host, *settings.host_names),
-        fit=fits,
-        site=Planner(catalog),
-        limits=lambda subjects: ledger.quotas.standings(subjects, at=foundation.clock.now_at()),
-        quotas=ledger.quotas,
-        prices=lambda: model_prices(
-            [(node.model_id, node.plan) for node in gateway.nodes],
-            foundation.prices(),
-            grid=foundation.grid(),
-            facility=foundation.facility(),
-        ),
     )

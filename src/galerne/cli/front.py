@@ -1,0 +1,113 @@
+"""What a daemon shows the outside: the API, the pages and their tools, while its engine loads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from fastapi import FastAPI
+
+from galerne import __version__
+from galerne.api import Services, create_app, hash_key
+from galerne.chat.client import ApiClient
+from galerne.chat.store import open_conversations
+from galerne.chat.tools.configuration import read_tool_file
+from galerne.chat.tools.mcp_servers import McpServer
+from galerne.chat.tools.own import own_tools
+from galerne.chat.tools.toolbox import Toolbox
+from galerne.chat.tools.web_page import web_page_tool
+from galerne.chat.web import create_web
+from galerne.cli.foundation import Foundation
+from galerne.cli.learned import RememberedRuns
+from galerne.cli.nodes import Stock
+from galerne.cli.observing import observe
+from galerne.cli.planner import Planner
+from galerne.cli.settings import is_loopback
+from galerne.fleet import Gateway, model_prices
+from galerne.ledger import Accountant, Ledger
+from galerne.machine.host import free_memory_bytes
+from galerne.perf import Fit, advise
+from galerne.storage import sqlite_url
+
+
+@contextlib.asynccontextmanager
+async def open_front(
+    foundation: Foundation,
+    stock: Stock,
+    accountant: Accountant,
+    gateway: Gateway,
+    ledger: Ledger,
+    *,
+    base_url: str,
+    own_key: str,
+) -> AsyncIterator[FastAPI]:
+    """The application, for as long as the block lasts.
+
+    Args:
+        foundation: settings and facts.
+        stock: the machine and its engines.
+        accountant: tells of answers that ended.
+        gateway: answers.
+        ledger: the receipts, keys and limits.
+        base_url: where this daemon answers; the page is a client of it.
+        own_key: what the page, and the owner's other commands, send.
+
+    Raises:
+        GalerneError: whatever does not open or start.
+    """
+    settings, clock = foundation.settings, foundation.clock
+    with contextlib.ExitStack() as stack:
+        conversations = open_conversations(sqlite_url(settings.chat_path), clock=clock)
+        stack.callback(conversations.close)
+        metrics = stack.enter_context(observe(accountant, gateway))
+        services = _make_services(foundation, stock, gateway, ledger, own_key=own_key)
+        app = create_app(replace(services, metrics=metrics))
+        client = ApiClient(base_url, key=own_key)
+        toolbox = _make_toolbox(foundation, client)
+        web = create_web(client, store=conversations, keys=app.state.doorkeeper, toolbox=toolbox)
+        app.mount("/", web)
+        async with web.router.lifespan_context(web):
+            yield app
+
+
+def _make_toolbox(foundation: Foundation, client: ApiClient) -> Toolbox:
+    """Our own tools, those of the servers in the data folder's file, and the web where we may go there."""
+    settings = foundation.settings
+    outside = () if settings.offline else (web_page_tool(),)
+    servers = [McpServer(entry) for entry in read_tool_file(settings.tools_path)]
+    return Toolbox((*own_tools(client, clock=foundation.clock), *outside), servers)
+
+
+def _make_services(
+    foundation: Foundation, stock: Stock, gateway: Gateway, ledger: Ledger, *, own_key: str
+) -> Services:
+    settings, catalog = foundation.settings, foundation.catalog
+
+    def fits() -> tuple[Fit, ...]:
+        runs = RememberedRuns(settings.home, stock.machine).of
+        return advise(catalog, stock.machine, free_bytes=free_memory_bytes(), lessons=runs).fits
+
+    return Services(
+        gateway=gateway,
+        ledger=ledger,
+        catalog=catalog,
+        version=__version__,
+        clock=foundation.clock,
+        language=settings.language,
+        api_key_hash=hash_key(settings.api_key) if settings.api_key else None,
+        own_key_hash=hash_key(own_key),
+        keys=ledger.keys,
+        key_required=not is_loopback(settings.host),
+        allowed_hosts=("localhost", settings.host, *settings.host_names),
+        fit=fits,
+        site=Planner(catalog),
+        limits=lambda subjects: ledger.quotas.standings(subjects, at=foundation.clock.now_at()),
+        quotas=ledger.quotas,
+        prices=lambda: model_prices(
+            [(node.model_id, node.plan) for node in gateway.nodes],
+            foundation.prices(),
+            grid=foundation.grid(),
+            facility=foundation.facility(),
+        ),
+    )
