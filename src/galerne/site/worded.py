@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from galerne.catalog import Row
@@ -76,20 +76,21 @@ def word_growth(plan: SitePlan, wording: Wording) -> dict[str, Any]:
     say = wording.phrases
     years = plan.growth if len(plan.growth) > 1 else ()
     with_order = plan.lead is not None and any(year.order_year is not None for year in years)
-    names = ["year", "users", "systems", "racks", "needed", "connected", "served"]
-    rows = [
-        [
-            str(year.year),
-            wording.quantity(round(year.n_users), "1"),
-            wording.quantity(year.n_systems, "1"),
-            wording.quantity(year.n_racks, "1"),
-            wording.quantity(year.needed_w, "W"),
-            "" if year.contracted_w is None else wording.quantity(year.contracted_w, "W"),
-            _word_served(year, wording),
-            *([_word_order(year, wording)] if with_order else []),
-        ]
-        for year in years
-    ]
+    names = ["year", "users", "systems", "racks", "needed"]
+    with_connection = any(year.contracted_w is not None for year in years)
+    names += ["connected", "served"] if with_connection else []
+    names += ["order"] if with_order else []
+    cells: dict[str, Callable[[GrowthYear], str]] = {
+        "year": lambda year: str(year.year),
+        "users": lambda year: wording.quantity(round(year.n_users), "1"),
+        "systems": lambda year: wording.quantity(year.n_systems, "1"),
+        "racks": lambda year: wording.quantity(year.n_racks, "1"),
+        "needed": lambda year: wording.quantity(year.needed_w, "W"),
+        "connected": lambda year: wording.quantity(year.contracted_w or 0.0, "W"),
+        "served": lambda year: _word_served(year, wording),
+        "order": lambda year: _word_order(year, wording),
+    }
+    rows = [[cells[name](year) for name in names] for year in years]
     notes = [say["growth_served"]] if plan.scenario.phases else []
     if with_order and plan.lead is not None:
         notes.append(say["growth_order"].format(lead=_word_years(plan.lead.value, wording)))
@@ -98,7 +99,7 @@ def word_growth(plan: SitePlan, wording: Wording) -> dict[str, Any]:
     return {
         "title": say["chapter_growth"],
         "text": say["chapter_growth_text"],
-        "columns": [say[f"column_{name}"] for name in (*names, *(["order"] if with_order else []))],
+        "columns": [say[f"column_{name}"] for name in names],
         "rows": rows,
         "notes": notes,
     }
