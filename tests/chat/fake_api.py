@@ -92,6 +92,7 @@ class FakeApi:
     n_parameters: int | None = None
     context_tokens: int = 8192
     embeds: bool = False
+    sees: bool = False
 
     def app(self) -> Starlette:
         return Starlette(
@@ -119,7 +120,7 @@ class FakeApi:
             "id": "galerne-mini",
             "object": "model",
             "name": "Galerne mini",
-            "capabilities": {"function_calling": True},
+            "capabilities": {"function_calling": True, "vision": self.sees},
             "n_parameters": self.n_parameters,
             "max_context_length": self.context_tokens,
         }

@@ -15,6 +15,7 @@ from galerne.chat.terminal.papers import _inert
 from galerne.errors import ServerUnreachable
 from galerne.language import Language
 from tests.chat.documents.files import WINDS, a_pdf
+from tests.pictures import png
 
 EN, FR = Language.ENGLISH, Language.FRENCH
 
@@ -164,7 +165,7 @@ def test_every_line_fits_80_columns(house_url):
 def test_a_document_is_handed_in_and_a_passage_is_read(fake_api, house_url, tmp_path):
     path = tmp_path / "winds.pdf"
     path.write_bytes(a_pdf(*WINDS))
-    (tmp_path / "picture.pdf").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "picture.pdf").write_bytes(b"{\\rtf1 hello}")
     fake_api.pieces = ["Up to 100 km/h [1]."]
     picture, question = tmp_path / "picture.pdf", "How fast does the mistral blow?"
     typed = f"/attach {picture}\r{question}\r/documents\r/cite 1\r/cite 9\r\x04"
@@ -174,6 +175,17 @@ def test_a_document_is_handed_in_and_a_passage_is_read(fake_api, house_url, tmp_
     assert "[1] winds.pdf, page 2" in text
     assert text.count(WINDS[1]) == 1
     assert "<passage" in fake_api.asked[0]["messages"][-1]["content"]
+
+
+def test_an_image_is_shown_with_the_next_question(fake_api, house_url, tmp_path):
+    (tmp_path / "sea.png").write_bytes(png())
+    (tmp_path / "notes.txt").write_text("the sea")
+    typed = f"/image {tmp_path / 'notes.txt'}\r/image\r/image {tmp_path / 'sea.png'}\rWhat is it?\r\x04"
+    text = " ".join(talk(house_url, typed).split())
+    assert text.count("/image FILE (PNG, JPEG, GIF, WebP)") == 2
+    assert "Attached: sea.png" in text
+    (asked,) = fake_api.asked
+    assert [part["type"] for part in asked["messages"][-1]["content"]] == ["text", "image_url"]
 
 
 def test_what_a_passage_says_does_not_steer_the_terminal():

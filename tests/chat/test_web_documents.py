@@ -137,7 +137,8 @@ def test_a_temporary_conversation_keeps_its_documents_from_the_disk(web, store):
 @pytest.mark.parametrize(
     ("content", "problem", "status", "words"),
     [
-        (b"\x89PNG\r\n\x1a\n\0", "document_unsupported", 415, "not read"),
+        (b"\x89PNG\r\n\x1a\n\0", "image_refused", 422, "header is damaged"),
+        (b"{\\rtf1", "document_unsupported", 415, "not read"),
         (files.a_locked_pdf("x"), "document_encrypted", 422, "password"),
         (files.a_pdf("", ""), "document_without_text", 422, "OCR"),
         (b"%PDF-1.4 nothing", "document_unreadable", 422, "damaged"),

@@ -89,7 +89,12 @@ def test_keyboard_only(fake_api, web_url, open_page):
     expect(page.locator("[data-state=final]")).to_be_visible()
     assert fake_api.asked[0]["messages"][0]["content"].splitlines() == ["line one", "line two"]
     assert page.evaluate("document.activeElement.id") == "question"
-    for action in ("Attach documents", "Compare with another model", "Answer again", "Copy the answer"):
+    for action in (
+        "Attach documents or images",
+        "Compare with another model",
+        "Answer again",
+        "Copy the answer",
+    ):
         page.keyboard.press("Shift+Tab")
         assert page.evaluate("document.activeElement.ariaLabel") == action
     page.keyboard.press("Shift+Tab")

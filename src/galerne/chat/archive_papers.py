@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from galerne.chat.archive import Thread, entries_of
@@ -28,10 +28,12 @@ class Papers:
     Attributes:
         project: name and instructions; ``None`` for no project.
         documents: id in the file, name and bytes of each.
+        places: at which message of the conversation each was attached, by id; from 0.
     """
 
     project: tuple[str, str] | None
     documents: tuple[tuple[str, str, bytes], ...]
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 def papers_written(store: ConversationStore, conversation: Conversation) -> dict[str, Any]:
@@ -41,11 +43,13 @@ def papers_written(store: ConversationStore, conversation: Conversation) -> dict
         project_id=conversation.project_id,
         assistant_id=conversation.assistant_id,
     )
+    places = {message.id: n for n, message in enumerate(store.messages(conversation.id))}
     written: dict[str, Any] = {
         "documents": [
             {
                 "id": document.id,
                 "name": document.name,
+                "message": places.get(document.message_id or ""),
                 "content": base64.b64encode(store.documents.content(document.id)).decode("ascii"),
             }
             for document in found
@@ -92,7 +96,9 @@ def _papers(entry: Any, *, path: str) -> Papers:
     if isinstance(project, dict) and isinstance(project.get("name"), str):
         named = project["name"], str(project.get("instructions", ""))[:_LONGEST_INSTRUCTIONS]
     read = (_document(one, path=f"{path}.documents[{n}]") for n, one in enumerate(documents))
-    return Papers(project=named, documents=tuple(read))
+    said = ((one["id"], one.get("message")) for one in documents if isinstance(one, dict) and "id" in one)
+    places = {key: n for key, n in said if isinstance(key, str) and type(n) is int and n >= 0}
+    return Papers(project=named, documents=tuple(read), places=places)
 
 
 def _document(raw: Any, *, path: str) -> tuple[str, str, bytes]:

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeAlias
 
 import httpx
 
+from galerne.chat.shown import on_the_wire
 from galerne.errors import AnswerRefused, ServerUnreachable
 
 _CONNECT_S = 5.0
@@ -184,8 +185,8 @@ class ApiClient:
         await _raise_for_problem(response)
 
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]], *, model: str) -> int:
-        """How many tokens a conversation has, with the model's template around it."""
-        counted = await self._post("/v1/tokenize/count", {"model": model, "messages": list(messages)})
+        """How many tokens a conversation has, with the model's template around it, its images included."""
+        counted = await self._post("/v1/tokenize/count", {"model": model, "messages": on_the_wire(messages)})
         return int(counted["count"])
 
     async def embed(self, texts: Sequence[str], *, model: str) -> MadeVectors:
@@ -250,7 +251,7 @@ class ApiClient:
         chosen = {"temperature": temperature, "max_tokens": max_new_tokens, "tools": list(tools) or None}
         body: dict[str, Any] = {
             "model": model or (await self.models())[0]["id"],
-            "messages": list(messages),
+            "messages": on_the_wire(messages),
             "stream": True,
             "stream_options": {"include_usage": True},
             **{name: value for name, value in chosen.items() if value is not None},

@@ -6,11 +6,13 @@ import asyncio
 
 from galerne.chat.client import ApiClient
 from galerne.chat.documents.grounding import embedder_of
+from galerne.chat.documents.pictures import read_picture
 from galerne.chat.documents.reader import DocumentReader
 from galerne.chat.documents.records import Document
 from galerne.chat.documents.split import split
 from galerne.chat.documents.store import DocumentStore
 from galerne.errors import GalerneError
+from galerne.images import sniff
 
 _TEXTS_AT_ONCE = 16
 
@@ -39,9 +41,15 @@ class DocumentDesk:
     ) -> Document:
         """Read a file and keep it, as a draft unless a project or an assistant is named.
 
+        An image, which only a question can show, is kept unread.
+
         Raises:
             ChatError: the leaf says why it is not read.
+            ImageRefused: it is an image that cannot be shown.
         """
+        if project_id is None and assistant_id is None and sniff(content):
+            picture = await asyncio.to_thread(read_picture, content, name=name)
+            return await asyncio.to_thread(store.add, content, name=name, read=(picture, ()))
         read = None
         if not await asyncio.to_thread(store.knows, content):
             reading = await self._reader.read(content, name=name)

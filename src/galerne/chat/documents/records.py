@@ -23,6 +23,15 @@ class DocumentKind(StrEnum):
     HTML = "html"
     MARKDOWN = "md"
     TEXT = "txt"
+    PNG = "png"
+    JPEG = "jpeg"
+    GIF = "gif"
+    WEBP = "webp"
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is seen and not read."""
+        return self in {DocumentKind.PNG, DocumentKind.JPEG, DocumentKind.GIF, DocumentKind.WEBP}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

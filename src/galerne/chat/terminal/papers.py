@@ -14,6 +14,7 @@ from rich.text import Text
 from galerne.chat.conversations_client import ConversationsClient
 from galerne.chat.documents.prompt import PACKAGE
 from galerne.errors import AnswerRefused
+from galerne.images import sniff
 from galerne.language import Language, phrases
 
 
@@ -54,6 +55,22 @@ class Papers:
             return
         self.drafts.append(str(document["id"]))
         self.say("terminal_attached", name=document["name"], facts=document["facts"])
+
+    async def show_image(self, written: str) -> None:
+        """Hand an image in, and nothing else."""
+        path = Path(written.strip("'\"")).expanduser()
+        try:
+            with path.open("rb") as file:
+                is_image = bool(sniff(file.read(16)))
+        except OSError as error:
+            is_image = bool(written)
+            if is_image:
+                self.console.print(Text(f"{path}: {error.strerror}", style="red"))
+                return
+        if not is_image:
+            self.say("terminal_image_how")
+            return
+        await self.attach(written)
 
     def sent(self) -> list[str]:
         """The drafts, which go with a question now."""

@@ -192,6 +192,7 @@ class _Talk:
             "open": self._open,
             "regenerate": self._regenerate,
             "attach": self.papers.attach,
+            "image": self.papers.show_image,
             "documents": self._documents,
             "cite": self._cite,
             "export": self._export,

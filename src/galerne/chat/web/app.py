@@ -172,6 +172,7 @@ def create_web(
             route("/ui/documents", documents.take, "POST"),
             route("/ui/documents", documents.show_list),
             route("/ui/documents/{document_id}/file", documents.download),
+            route("/ui/documents/{document_id}/image", documents.show_image),
             route("/ui/documents/{document_id}/remove", documents.remove, "POST"),
             route("/ui/passages/{message_id}/{n}", documents.show_passage),
             route("/passages/{message_id}/{n}", documents.show_passage),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from galerne.chat.documents.grounding import find_passages, ground
+from galerne.chat.documents.pictures import Shown, show_again, shown_in, with_text
 from galerne.chat.records import (
     HOTTEST,
     LONGEST_INSTRUCTIONS,
@@ -72,6 +74,8 @@ async def edit_question(web: Web, request: Request) -> Response:
     old = await asyncio.to_thread(store.message, message_id)
     choice = await choose(web, form, conversation_id=old.conversation_id)
     asked, answer = await asyncio.to_thread(store.edit, message_id, choice.question, model_id=choice.model)
+    again = {"conversation_id": asked.conversation_id, "old_id": message_id, "new_id": asked.id}
+    await asyncio.to_thread(show_again, store.documents, **again)
     await _start(web, request, answer, model=choice.model)
     return await _reply(web, request, first=asked, answer=answer, named=choice.named_assistant)
 
@@ -196,8 +200,17 @@ def read_manner(form: Mapping[str, str]) -> Manner | None:
     )
 
 
-def turns_of(path: Sequence[ChatMessage], manner: Manner, *, answer: ChatMessage) -> list[dict[str, Any]]:
-    """What the API is asked: the instructions, the branch, and the beginning of the answer if it has one."""
+def turns_of(
+    path: Sequence[ChatMessage],
+    manner: Manner,
+    *,
+    answer: ChatMessage,
+    shown: Mapping[str, Shown] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """What the API is asked: the instructions, the branch, and the beginning of the answer if it has one.
+
+    Images stand beside the text, under ``images``, until the request is written.
+    """
     turns: list[dict[str, Any]] = []
     if manner.instructions:
         turns.append({"role": "system", "content": manner.instructions})
@@ -208,6 +221,9 @@ def turns_of(path: Sequence[ChatMessage], manner: Manner, *, answer: ChatMessage
             turns[-1]["content"] += f"\n\n{turn.content}"
         elif turn.content:
             turns.append({"role": turn.role, "content": turn.content})
+        if (seen := shown.get(turn.id)) and turns:
+            turns[-1]["images"] = [*turns[-1].get("images", ()), *seen.urls]
+            turns[-1]["content"] += "".join(f"\n\n[{name}: not shown again]" for name in seen.left_out)
     if answer.content and turns[-1]["role"] == "assistant":
         turns[-1]["prefix"] = True
     return turns
@@ -218,16 +234,19 @@ async def _start(web: Web, request: Request, answer: ChatMessage, *, model: str 
     path = await asyncio.to_thread(store.path, answer.id)
     conversation = await asyncio.to_thread(store.conversation, answer.conversation_id)
     manner = await asyncio.to_thread(combined_manner, store, conversation)
-    turns = turns_of(path, manner, answer=answer)
+    ids = [message.id for message in path]
+    shown = await asyncio.to_thread(shown_in, store.documents, conversation.id, ids)
+    turns = turns_of(path, manner, answer=answer, shown=shown)
     language = pages.language_of(request)
 
     async def prepare() -> Plan:
-        scope = await asyncio.to_thread(
+        kept = await asyncio.to_thread(
             store.documents.of,
             conversation_id=conversation.id,
             project_id=conversation.project_id,
             assistant_id=conversation.assistant_id,
         )
+        scope = with_text(kept)
         if not scope:
             return Plan(message=answer, turns=turns)
         grounded = await ground(

@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from galerne.chat.documents.limits import LARGEST_DOCUMENT_BYTES
+from galerne.chat.documents.pictures import media_type
 from galerne.chat.documents.prompt import PACKAGE, place_text
 from galerne.chat.documents.records import Document, Passage
 from galerne.chat.web import pages
 from galerne.chat.web.guard import read_body
 from galerne.chat.web.parts import Web, wants_json
-from galerne.errors import ChatError, GalerneError, RequestTooLarge, UnknownDocument
+from galerne.errors import ChatError, GalerneError, ImageRefused, RequestTooLarge, UnknownDocument
 from galerne.language import Language, phrases
 
 _STATUSES = {"request_too_large": 413, "document_too_large": 413, "document_unsupported": 415}
@@ -45,7 +46,7 @@ async def take(web: Web, request: Request) -> Response:
             project_id=project_id,
             assistant_id=assistant_id,
         )
-    except (ChatError, RequestTooLarge) as error:
+    except (ChatError, ImageRefused, RequestTooLarge) as error:
         facts = {"code": error.code, "message": explain(error, language=pages.language_of(request))}
         return JSONResponse(facts, status_code=_STATUSES.get(error.code, 422))
     return JSONResponse(_row(document) | {"facts": pages.document_facts(request, document)}, status_code=201)
@@ -94,6 +95,23 @@ async def download(web: Web, request: Request) -> Response:
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+async def show_image(web: Web, request: Request) -> Response:
+    """``GET /ui/documents/{document_id}/image``: an image, to be seen; nothing in it can run."""
+    document_id = request.path_params["document_id"]
+    store = web.stores.of(document_id).documents
+    document = await asyncio.to_thread(store.document, document_id)
+    if not document.kind.is_image:
+        raise UnknownDocument(document_id=document_id)
+    content = await asyncio.to_thread(store.content, document_id)
+    headers = {
+        "Content-Disposition": f"inline; filename*=UTF-8''{quote(document.name, safe='')}",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=86400",
+    }
+    return Response(content, media_type=media_type(document), headers=headers)
 
 
 async def show_passage(web: Web, request: Request) -> Response:
@@ -145,6 +163,7 @@ def _row(document: Document) -> dict[str, Any]:
         "id": document.id,
         "name": document.name,
         "kind": document.kind.value,
+        "is_image": document.kind.is_image,
         "size_bytes": document.size_bytes,
         "n_pages": document.n_pages,
         "n_passages": document.n_passages,

@@ -22,7 +22,7 @@ from galerne.chat.web.export import FORMATS, export_conversation
 from galerne.chat.web.guard import read_body, read_form
 from galerne.chat.web.parts import Web, wants_json
 from galerne.chat.web.turn_view import sources_of
-from galerne.errors import ChatError, InvalidRequest, RequestTooLarge
+from galerne.errors import ChatError, ImageRefused, InvalidRequest, RequestTooLarge
 
 _HISTORY_STEP = 100
 _LONGEST_HISTORY = 10_000
@@ -232,15 +232,17 @@ async def _keep(web: Web, found: Sequence[Thread], papers: Sequence[Papers]) -> 
             begun = await asyncio.to_thread(store.projects.add, name, instructions=instructions)
             projects[paper.project] = begun.id
         for document_id, name, content in paper.documents:
-            with contextlib.suppress(ChatError):
+            with contextlib.suppress(ChatError, ImageRefused):
                 mine[document_id] = (await web.documents.take(store.documents, content, name=name)).id
         project_id = projects[paper.project] if paper.project else None
         threads.append(with_papers(thread, project_id=project_id, ids=mine))
     await asyncio.to_thread(store.add, threads)
-    for (conversation, messages), mine in zip(threads, ids, strict=True):
-        if mine and messages:
-            home = {"conversation_id": conversation.id, "message_id": messages[0].id}
-            await asyncio.to_thread(store.documents.attach, list(mine.values()), **home)
+    for (conversation, messages), paper, mine in zip(threads, papers, ids, strict=True):
+        for old_id, document_id in mine.items() if messages else ():
+            place = paper.places.get(old_id, 0)
+            message = messages[place if place < len(messages) else 0]
+            home = {"conversation_id": conversation.id, "message_id": message.id}
+            await asyncio.to_thread(store.documents.attach, [document_id], **home)
 
 
 def _file(text: str, *, name: str, media_type: str) -> Response:

@@ -104,7 +104,7 @@ def conversation_page(
         bill=view_bill(shown.bill, language=language) if shown.bill else None,
         history=_history(shown.conversations, limit=shown.history_limit, language=language),
         current=conversation.id if conversation else None,
-        models=[{"id": entry["id"], "name": entry.get("name") or entry["id"]} for entry in models],
+        models=[_choice(entry) for entry in models],
         model=wanted or (models[0]["id"] if models else ""),
         problem=problem,
         advice=advice_for(problem, language) if problem else "",
@@ -141,6 +141,12 @@ def difference_fragment(request: Request, message: ChatMessage, other: ChatMessa
 def budget_fragment(request: Request, view: BudgetView | None, **facts: Any) -> HTMLResponse:
     """What may still be used."""
     return HTMLResponse(_render(request, "budget.html", view=view, **facts))
+
+
+def _choice(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A model in the list of those to choose."""
+    sees = bool(entry.get("capabilities", {}).get("vision"))
+    return {"id": entry["id"], "name": entry.get("name") or entry["id"], "sees": sees}
 
 
 def talking_models(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -93,6 +93,8 @@ def document_facts(document: Document, language: Language) -> str:
     """Size, passages and how they are found, in a few words."""
     say = phrases(_DOCUMENTS, language)
     size = str(quantity(float(document.size_bytes), "B", language=language, digits=2))
+    if document.kind.is_image:
+        return say["document_picture"].format(size=size)
     found = "document_by_both" if document.n_vectors == document.n_passages else "document_by_text"
     return f"{say['document_facts'].format(size=size, passages=document.n_passages)}, {say[found]}"
 

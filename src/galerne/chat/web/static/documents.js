@@ -8,8 +8,24 @@ const sheet = find("#passage");
 const waiting = new Set();
 
 function tell() {
+  look();
   form.elements.documents.value = [...drafts.querySelectorAll("[data-id]")].map((chip) => chip.dataset.id).join(" ");
 }
+
+// An image that the chosen model would not see: who would, before anything is sent.
+const sight = find("#sight");
+
+function look() {
+  const select = document.querySelector("select[name=model]");
+  const chosen = select ? select.selectedOptions[0] : document.querySelector("p.model");
+  const sees = !drafts.querySelector("img") || !chosen || "sees" in chosen.dataset;
+  const others = [...(select?.options ?? [])].filter((option) => "sees" in option.dataset).map((option) => option.text);
+  sight.hidden = sees;
+  sight.textContent = sees ? "" : (others.length ? sight.dataset.other : sight.dataset.nobody)
+    .replace("{model}", chosen.textContent.trim()).replace("{models}", others.join(", "));
+}
+
+document.querySelector("select[name=model]")?.addEventListener("change", look);
 
 function chipFor(name) {
   const chip = document.createElement("li");
@@ -37,6 +53,14 @@ function remove(chip) {
   if (id) load(`/ui/documents/${id}/remove`, { method: "POST", headers: { accept: "application/json" } }).catch(() => {});
 }
 
+function thumbnail(id) {
+  const image = document.createElement("img");
+  image.className = "thumb";
+  image.alt = "";
+  image.src = `/ui/documents/${id}/image`;
+  return image;
+}
+
 async function take(file) {
   const chip = chipFor(file.name);
   const state = find("small", chip);
@@ -53,6 +77,7 @@ async function take(file) {
       chip.dataset.id = facts.id;
       find("span", chip).textContent = facts.name;
       state.textContent = facts.facts;
+      if (facts.is_image) chip.firstElementChild.replaceWith(thumbnail(facts.id));
     } else {
       chip.classList.add("wrong");
       state.textContent = `${drafts.dataset.failed}. ${facts.message}`;
