@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from galerne.api.wire.receipt import joint_receipt_body, receipt_body
+from galerne.api.wire.receipt import joint_receipt_body, receipt_body, sourced_receipt_body
 from galerne.ledger.receipt import receipt_of
 from tests.contract.ledgers import make_answer, make_settlement
+from tests.ledger.bench import FACTORS
 
 
 def receipt(*, accelerator_uj):
@@ -25,3 +26,14 @@ def test_several_answers_have_parts_together_where_each_has():
     known, unknown = receipt(accelerator_uj=300_000), receipt(accelerator_uj=None)
     assert joint_receipt_body([known, known]).model_dump()["energy_j"]["accelerator"] == 0.6
     assert "accelerator" not in joint_receipt_body([known, unknown]).model_dump()["energy_j"]
+
+
+def test_a_receipt_with_its_sources_says_what_was_taken_for_the_power_at_rest():
+    assert sourced_receipt_body(receipt(accelerator_uj=0), {}).idle is None
+    rested = dataclasses.replace(
+        FACTORS.machine, idle_w=3.5, idle_method="measured", idle_source="galerne-idle"
+    )
+    answer = make_answer(1, factors=dataclasses.replace(FACTORS, machine=rested))
+    body = sourced_receipt_body(receipt_of(answer, make_settlement(answer)), {}).model_dump()
+    assert body["idle"] == {"power_w": 3.5, "method": "measured"}
+    assert body["sources"]["idle_w"]["key"] == "galerne-idle"

@@ -55,6 +55,15 @@ def test_the_sheet_says_what_the_accelerators_drew_where_there_are_any(language,
     assert energy_text(accelerator=0.0, host=55.9) == energy_text()
 
 
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [("measured", "3.50 W, measured here"), ("derived", "partly measured"), ("modelled", "by the catalogue")],
+)
+def test_the_sheet_says_what_was_taken_for_the_power_at_rest(method, words):
+    receipt = a_receipt() | {"idle": {"power_w": 3.5, "method": method}}
+    assert words in plain(view_receipt(receipt, language=EN).explanations[0].text)
+
+
 def chain_with_answer(**changes):
     return a_chain(FakeApi(receipts={"rcpt_001": a_receipt()})) | changes
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from galerne.cli.learned import N_KEPT, LoneRuns, RememberedRuns
+from galerne.cli.learned import N_KEPT, LoneRuns, RememberedIdle, RememberedRuns
 from galerne.clock import ManualClock
 from galerne.generation import Usage
 from galerne.perf.learning import Run
@@ -86,3 +86,23 @@ def test_french_counts_octets_and_jetons(here):
     assert "jetons/s" in shown
     assert "\u202fGo" in shown
     assert "GB" not in shown
+
+
+def test_the_power_at_rest_is_remembered_by_machine_and_by_what_the_meter_covers(tmp_path):
+    here = RememberedIdle(tmp_path, LAPTOP, covers="package")
+    assert here.samples == {}
+    here.keep({"host": (3.25, 3.0), "accelerator": ()})
+    again = RememberedIdle(tmp_path, LAPTOP, covers="package")
+    assert again.samples == {"host": [3.25, 3.0], "accelerator": []}
+    assert RememberedIdle(tmp_path, LAPTOP, covers="wall").samples == {}
+    RememberedIdle(tmp_path, LAPTOP, covers="wall").keep({"host": (9.0,)})
+    assert here.samples["host"] == [3.25, 3.0]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"x": 1}'])
+def test_a_damaged_memory_of_the_power_at_rest_is_none(tmp_path, text):
+    here = RememberedIdle(tmp_path, LAPTOP, covers="package")
+    (tmp_path / "idle.json").write_text(text)
+    assert here.samples == {}
+    here.keep({"host": (3.0,)})
+    assert here.samples == {"host": [3.0]}

@@ -30,7 +30,7 @@ from galerne.fleet.gateway import GatewayEvent
 from galerne.generation import GenerationRequest, Message, Role, Sampling, TokenChunk
 from galerne.grid import GridSignal, annual_signal
 from galerne.ledger import OWNER_OF_MACHINE, Accountant, Ledger, Payer
-from galerne.machine.meter import ModelledMeter
+from galerne.machine.meter import IdleTracker, ModelledMeter
 from galerne.perf import ServingPlan, StepWeights
 from galerne.storage import sqlite_url
 from tests.ledger.bench import FACTORS
@@ -127,7 +127,7 @@ class Stand:
         self.accountant = Accountant(
             node_id="here",
             meter=self.meter,
-            idle_w=IDLE_W,
+            idle=IdleTracker(host_w=IDLE_W),
             clock=self.clock,
             ledger=self.ledger,
             factors=lambda: FACTORS,

@@ -18,7 +18,7 @@ from galerne.ledger import (
     MachineFactors,
     Receipt,
 )
-from galerne.machine.meter import MeterReading, ProcessorTime
+from galerne.machine.meter import IdleTracker, MeterReading, ProcessorTime
 from galerne.machine.meter.records import Part
 from galerne.perf import StepWeights
 from galerne.storage import sqlite_url
@@ -106,6 +106,8 @@ class Bench:
     def __post_init__(self) -> None:
         self.meter = FakeMeter(clock=self.clock, accelerator_j=0.0 if self.has_accelerator else None)
         self.busy_s = self.own_s = 0.0
+        self.accelerator_busy_s = self.accelerator_own_s = 0.0
+        self.idle = IdleTracker(host_w=self.idle_w, accelerator_w=self.accelerator_idle_w)
         self.ledger = Ledger.open(sqlite_url(self.path))
         self.start()
 
@@ -113,12 +115,12 @@ class Bench:
         self.accountant = Accountant(
             node_id="here",
             meter=self.meter,
-            idle_w=self.idle_w + self.accelerator_idle_w,
-            accelerator_idle_w=self.accelerator_idle_w,
+            idle=self.idle,
             clock=self.clock,
             ledger=self.ledger,
             factors=lambda: FACTORS,
             processor=lambda: ProcessorTime(busy_s=self.busy_s, own_s=self.own_s),
+            accelerators=lambda: ProcessorTime(busy_s=self.accelerator_busy_s, own_s=self.accelerator_own_s),
         )
 
     def work(self, duration_s: float, *, active_j: float = 0.0, accelerator_j: float = 0.0) -> None:
@@ -132,6 +134,11 @@ class Bench:
         """Our engines use the processor, and so do other programs."""
         self.own_s += own_s
         self.busy_s += own_s + others_s
+
+    def compute_on_accelerators(self, own_s: float, *, others_s: float = 0.0) -> None:
+        """Our engines use the accelerators, and so do other programs."""
+        self.accelerator_own_s += own_s
+        self.accelerator_busy_s += own_s + others_s
 
     def begin(self, request_id: str, *, model_id: str = "mini", weights: StepWeights = WEIGHTS) -> str:
         return self.accountant.begin(request_id, model_id, weights)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from galerne.errors import StoreUnreachable
 from galerne.generation import FinishReason
 from galerne.ledger import Hold, Limit, Period, Unit, total_row
+from galerne.machine.meter import IdlePower
 from galerne.units import KWH_J, to_microjoules
 from tests.ledger.bench import FACTORS, Bench
+from tests.machine.meter.test_accelerator_time import read_trace
 
 
 def test_one_answer_alone_gets_all_active_energy_and_the_idle_of_its_time(bench: Bench) -> None:
@@ -397,3 +400,69 @@ def test_a_window_that_cannot_tell_the_parts_leaves_the_receipt_without_them(gpu
     assert gpu_bench.final(receipt).accelerator_j is None
     assert gpu_bench.final(receipt).full_j == 128.0
     assert total_row(gpu_bench.ledger.usage()).host_j is None
+
+
+def test_what_other_programs_do_on_the_accelerator_is_foreign(gpu_bench: Bench) -> None:
+    gpu_bench.begin("only")
+    gpu_bench.work(1.0, active_j=10.0, accelerator_j=400.0)
+    gpu_bench.compute_on_accelerators(0.3, others_s=0.1)
+    receipt = gpu_bench.finish("only")
+    gpu_bench.accountant.close_window()
+    assert gpu_bench.final(receipt).accelerator_j == 320.0  # three quarters, and its idle energy
+    totals, accelerators = gpu_bench.accountant.totals(), gpu_bench.accountant.accelerator_totals()
+    assert (totals.foreign_uj, accelerators.foreign_uj) == (100_000_000, 100_000_000)
+    assert accelerators.adds_up
+
+
+def test_on_the_simulated_trace_of_a_shared_device_each_joule_has_one_account(gpu_bench: Bench) -> None:
+    rows, began = read_trace(), gpu_bench.begin("only")
+    gpu_bench.accountant.prompt_read("only", prompt_tokens=10, cached_tokens=0)
+    for before, row in itertools.pairwise(rows):
+        drawn_j = float(row["energy_j"]) - float(before["energy_j"])
+        gpu_bench.work(1.0, accelerator_j=drawn_j - gpu_bench.accelerator_idle_w)
+        gpu_bench.compute_on_accelerators(int(row["ours"]) / 100, others_s=int(row["others"]) / 100)
+        gpu_bench.accountant.close_window()
+    receipt = gpu_bench.final(gpu_bench.finish("only"))
+    accelerators = gpu_bench.accountant.accelerator_totals()
+    assert receipt.receipt_id == began
+    assert accelerators.adds_up
+    assert accelerators.meter_uj == 3480 * 10**6
+    # Above 20 W: a third of 600 J, half of 580 J, all of the two seconds in which only they worked, and the
+    # 40 J of the second after: nobody worked, and the split is still theirs.
+    assert accelerators.foreign_uj == pytest.approx((600 / 3 + 580 / 2 + 380 + 320 + 40) * 1e6, rel=1e-9)
+
+
+def test_the_power_at_rest_is_learnt_in_quiet_windows_and_used(bench: Bench) -> None:
+    assert bench.accountant.idle_power().method == "modelled"
+    for _ in range(305):
+        bench.clock.advance(1.0)
+        bench.meter.count(2.5)  # the catalogue says 4
+        bench.accountant.close_window()
+    assert bench.accountant.idle_power() == IdlePower(host_w=2.5, host_method="measured")
+    bench.begin("only")
+    bench.clock.advance(1.0)
+    bench.meter.count(10.0)
+    bench.accountant.close_window()
+    receipt = bench.final(bench.finish("only"))
+    assert receipt.active_j == 7.5
+
+
+def test_windows_with_answers_loads_or_other_programs_teach_nothing(bench: Bench) -> None:
+    for name in ("a", "b", "c"):
+        with bench.accountant.loading():
+            for _ in range(120):
+                bench.clock.advance(1.0)
+                bench.meter.count(2.5)
+                bench.accountant.close_window()
+        bench.begin(name)
+        for _ in range(120):
+            bench.clock.advance(1.0)
+            bench.meter.count(2.5)
+            bench.accountant.close_window()
+        bench.finish(name)
+        for _ in range(120):
+            bench.clock.advance(1.0)
+            bench.meter.count(2.5)
+            bench.compute(0.0, others_s=0.5)
+            bench.accountant.close_window()
+    assert bench.accountant.idle_power().method == "modelled"

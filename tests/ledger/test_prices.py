@@ -78,6 +78,13 @@ def test_a_price_is_frozen_with_the_answer_and_factors_of_old_keep_their_hash(bo
     priced = dataclasses.replace(FACTORS, price=book.of("mini"))
     assert factors_of(factors_row(priced)["contents"]) == priced
     assert '"price":' not in factors_row(FACTORS)["contents"]
+    rested = dataclasses.replace(
+        FACTORS.machine, idle_w=3.5, idle_method="measured", idle_source="galerne-idle"
+    )
+    measured = dataclasses.replace(FACTORS, machine=rested)
+    assert factors_of(factors_row(measured)["contents"]) == measured
+    assert measured.sources()["idle_w"] == "galerne-idle"
+    assert "idle" not in factors_row(FACTORS)["contents"]
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,17 @@ class _Writer:
             self._amount(energy_j["full"], "J"),
             active=self._amount(energy_j["active"], "J"),
             idle=self._amount(idle_j, "J"),
-            beside=self._parts(),
+            sources=self._sources("idle_w"),
+            beside=self._rest() + self._parts(),
         )
+
+    def _rest(self) -> str:
+        """What the machine draws at rest, and how that is known."""
+        idle = self.receipt.get("idle")
+        if not idle:
+            return ""
+        power = str(quantity(idle["power_w"], "W", language=self.language))
+        return phrases(PACKAGE, self.language)[f"at_rest_{idle['method']}"].format(power=power)
 
     def _parts(self) -> str:
         """What the accelerators drew of it, where there are any and the meter tells them apart."""

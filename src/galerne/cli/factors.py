@@ -6,7 +6,7 @@ from galerne.catalog import Catalog, Machine
 from galerne.cli.foundation import Foundation
 from galerne.grid import GridSignal
 from galerne.ledger import Factors, GridFactors, MachineFactors
-from galerne.machine.meter import Meter
+from galerne.machine.meter import IDLE_SOURCE, IdlePower, IdleTracker, Meter
 
 
 class FactorsOfNow:
@@ -16,22 +16,24 @@ class FactorsOfNow:
         foundation: knows the place and its electricity.
         machine: that the energy is used by.
         meter: that it is read from.
+        idle: what is taken for its power at rest.
     """
 
-    def __init__(self, foundation: Foundation, machine: Machine, meter: Meter) -> None:
+    def __init__(self, foundation: Foundation, machine: Machine, meter: Meter, idle: IdleTracker) -> None:
         self._foundation = foundation
         self._machine = machine
         self._interval_ratio = _interval_ratio(foundation.catalog, machine, meter)
-        self._latest: tuple[GridSignal, Factors] | None = None
+        self._idle = idle
+        self._latest: tuple[GridSignal, IdlePower, Factors] | None = None
 
     def __call__(self) -> Factors:
         """Place, electricity and machine as they are."""
-        grid = self._foundation.grid()
-        if self._latest is None or self._latest[0] is not grid:
-            self._latest = grid, self._freeze(grid)
-        return self._latest[1]
+        grid, idle = self._foundation.grid(), self._idle.power
+        if self._latest is None or self._latest[0] is not grid or self._latest[1] != idle:
+            self._latest = grid, idle, self._freeze(grid, idle)
+        return self._latest[2]
 
-    def _freeze(self, grid: GridSignal) -> Factors:
+    def _freeze(self, grid: GridSignal, idle: IdlePower) -> Factors:
         host = self._machine.host
         return Factors(
             place=self._foundation.settings.place,
@@ -54,9 +56,21 @@ class FactorsOfNow:
                 embodied_g=self._machine.embodied_g,
                 life_years=host.life_years,
                 source=host.sources.get("embodied_core_g", host.sources.get("default", "")),
+                idle_w=idle.total_w,
+                idle_method=idle.method,
+                idle_source=_idle_source(self._machine, idle),
             ),
             interval_ratio=self._interval_ratio,
         )
+
+
+def _idle_source(machine: Machine, idle: IdlePower) -> str:
+    if idle.method != "modelled":
+        return IDLE_SOURCE
+    row, field = (
+        (machine.accelerators[0], "idle_w") if machine.accelerators else (machine.host, "idle_core_w")
+    )
+    return row.sources.get(field, row.sources.get("default", ""))
 
 
 def _interval_ratio(catalog: Catalog, machine: Machine, meter: Meter) -> tuple[float, float]:

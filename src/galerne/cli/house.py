@@ -18,7 +18,7 @@ from galerne.cli.further_nodes import with_further_nodes
 from galerne.cli.idle_tuning import tuned_when_idle
 from galerne.cli.installed import installed
 from galerne.cli.learned import LoneRuns, RememberedRuns
-from galerne.cli.metering import meter_parts
+from galerne.cli.metering import idle_tracker, meter_parts
 from galerne.cli.nodes import Stock, simulated_stock
 from galerne.cli.settings import Settings
 from galerne.cli.shelf import LocalShelf
@@ -37,7 +37,15 @@ from galerne.fleet import (
 )
 from galerne.ledger import Accountant, Ledger
 from galerne.machine.host import free_memory_bytes
-from galerne.machine.meter import JointMeter, Meter, ModelledMeter, ProcessorClock, choose_meter
+from galerne.machine.meter import (
+    AcceleratorClock,
+    JointMeter,
+    Meter,
+    ModelledMeter,
+    ProcessorClock,
+    choose_meter,
+)
+from galerne.machine.nvidia import load_nvml
 from galerne.models import BUILTIN_MODEL_ID
 
 if TYPE_CHECKING:
@@ -75,7 +83,11 @@ async def open_house(
         stack.callback(ledger.close)
         meter = _make_meter(foundation, stock, simulated=simulate is not None)
         stack.callback(meter.close)
-        accountant = _make_accountant(foundation, stock, meter, ledger)
+        nvml = load_nvml() if stock.machine.accelerators and simulate is None else None
+        accelerators = AcceleratorClock(nvml, clock=clock) if nvml else None
+        if accelerators:
+            stack.callback(accelerators.close)
+        accountant = _make_accountant(foundation, stock, meter, ledger, accelerators=accelerators)
         stack.callback(accountant.close)
         gateway = _make_gateway(foundation, stock, accountant, ledger, meter_method=meter.method)
         # Half of what a daemon imports is what it shows the outside: that comes while the engine loads.
@@ -160,17 +172,25 @@ def _make_meter(foundation: Foundation, stock: Stock, *, simulated: bool) -> Met
     return JointMeter([here, elsewhere])
 
 
-def _make_accountant(foundation: Foundation, stock: Stock, meter: Meter, ledger: Ledger) -> Accountant:
+def _make_accountant(
+    foundation: Foundation,
+    stock: Stock,
+    meter: Meter,
+    ledger: Ledger,
+    *,
+    accelerators: AcceleratorClock | None,
+) -> Accountant:
     machine = stock.machine
+    idle = idle_tracker(foundation.settings, machine, meter)
     return Accountant(
         node_id=stock.node_id,
         meter=meter,
-        idle_w=machine.idle_w,
+        idle=idle,
         clock=foundation.clock,
         ledger=ledger,
-        factors=FactorsOfNow(foundation, machine, meter),
+        factors=FactorsOfNow(foundation, machine, meter, idle),
         processor=ProcessorClock(engines_s=stock.processor_s, clock=foundation.clock),
-        accelerator_idle_w=sum(device.idle_w for device in machine.accelerators),
+        accelerators=accelerators,
         prices=foundation.prices().of,
     )
 

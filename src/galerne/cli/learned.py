@@ -1,4 +1,4 @@
-"""The runs that this machine remembers: measured here, kept in the data folder, asked by ``fit``."""
+"""What this machine remembers of itself in the data folder: its runs, asked by ``fit``, and its rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from galerne.catalog import Machine
 from galerne.clock import Clock
@@ -16,8 +16,10 @@ from galerne.perf.learning import Run
 if TYPE_CHECKING:
     from galerne.fleet import Node
     from galerne.generation import Usage
+    from galerne.machine.meter import Samples
 
 RUNS_NAME = "runs.json"
+IDLE_NAME = "idle.json"
 N_KEPT = 9
 """Runs of each model that are kept; the last ones."""
 WRITE_EVERY_S = 60.0
@@ -88,6 +90,40 @@ class LoneRuns:
             self._remembered.note(node.plan.model.id, node.plan.format.id, run)
 
 
+class RememberedIdle:
+    """Quiet samples of this machine under one meter; another meter covers something else.
+
+    Args:
+        folder: the data folder.
+        machine: this computer; samples of another one are kept and not used.
+        covers: what the meter covers.
+    """
+
+    def __init__(self, folder: Path, machine: Machine, *, covers: str) -> None:
+        self._path = folder / IDLE_NAME
+        self._key = f"{machine.fingerprint} {covers}"
+
+    @property
+    def samples(self) -> Samples:
+        """What was kept; nothing where the file is missing or damaged."""
+        here = self._all().get(self._key)
+        if not isinstance(here, dict):
+            return {}
+        return {name: kept for name, kept in here.items() if isinstance(kept, list)}
+
+    def keep(self, samples: Samples) -> None:
+        """Write the samples; a folder that cannot be written costs only the memory of them."""
+        rounded = {name: [round(power_w, 3) for power_w in kept] for name, kept in samples.items()}
+        _write_whole(self._path, {**self._all(), self._key: rounded})
+
+    def _all(self) -> dict[str, Any]:
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return kept if isinstance(kept, dict) else {}
+
+
 def _read(path: Path) -> dict[str, Sequence[Run]]:
     """What is remembered; nothing where the file is missing or damaged."""
     try:
@@ -98,8 +134,11 @@ def _read(path: Path) -> dict[str, Sequence[Run]]:
 
 
 def _write(path: Path, runs: Mapping[str, Sequence[Run]]) -> None:
+    _write_whole(path, {key: [asdict(run) for run in kept] for key, kept in runs.items()})
+
+
+def _write_whole(path: Path, document: Mapping[str, Any]) -> None:
     unfinished = path.with_suffix(".unfinished")
     with contextlib.suppress(OSError):
-        document = {key: [asdict(run) for run in kept] for key, kept in runs.items()}
         unfinished.write_text(json.dumps(document), encoding="utf-8")
         unfinished.replace(path)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from galerne.catalog import Machine
+from galerne.cli.learned import RememberedIdle
 from galerne.cli.settings import Settings
 from galerne.clock import Clock
-from galerne.machine.meter import MeterParts, Rung, read_wall_file, survey_meters
+from galerne.machine.meter import IdleTracker, Meter, MeterParts, Rung, read_wall_file, survey_meters
 from galerne.machine.nvidia import load_nvml
 
 AUTO, MODELLED = "auto", "modelled"
@@ -27,6 +28,19 @@ def survey(settings: Settings, machine: Machine, *, clock: Clock) -> tuple[Rung,
     parts = meter_parts(settings, host_only, clock=clock, active_j=lambda: 0.0, processor_s=lambda: 0.0)
     rungs = survey_meters(parts)
     return rungs[-1:] if parts.modelled_only else rungs
+
+
+def idle_tracker(settings: Settings, machine: Machine, meter: Meter) -> IdleTracker:
+    """What this machine draws at rest: after the catalogue, until its own meter knows better."""
+    accelerator_w = sum(device.idle_w for device in machine.accelerators)
+    remembered = RememberedIdle(settings.home, machine, covers=meter.covers)
+    return IdleTracker(
+        host_w=machine.idle_w - accelerator_w,
+        accelerator_w=accelerator_w,
+        n_cores=machine.n_cores,
+        remembered=remembered.samples,
+        keep=remembered.keep,
+    )
 
 
 def meter_parts(

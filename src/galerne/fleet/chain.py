@@ -18,6 +18,7 @@ from galerne.fleet.residents import Resident, ResidentView
 from galerne.fleet.throughput import Throughput
 from galerne.grid import GridSignal
 from galerne.ledger import Accountant, Ledger, Receipt
+from galerne.machine.meter import IDLE_SOURCE
 from galerne.perf import BatchShape, predict_step
 
 PROBE_CONTEXT_TOKENS = 256.0
@@ -208,7 +209,7 @@ class ChainObserver:
         shares = [each.processor_ratio or 0.0 for each in pool.residents]
         if not history_w or resident.processor_ratio is None:
             return None
-        above_idle_w = max(0.0, history_w[-1] - self._around.machine.idle_w)
+        above_idle_w = max(0.0, history_w[-1] - self._accountant.idle_power().total_w)
         total = sum(shares)
         return above_idle_w * resident.processor_ratio / total if total > 0 else 0.0
 
@@ -249,7 +250,7 @@ class ChainObserver:
 
     def _machine_view(self) -> MachineView:
         machine = self._around.machine
-        history_w = tuple(self._accountant.recent_power_w())
+        history_w, idle = tuple(self._accountant.recent_power_w()), self._accountant.idle_power()
         # The first accelerator stands for all: a machine holds one kind.
         row = machine.accelerators[0] if machine.accelerators else machine.host
         busy_field = "power_limit_w" if machine.accelerators else "busy_core_w"
@@ -258,13 +259,15 @@ class ChainObserver:
             name=machine.name,
             n_cores=machine.n_cores,
             memory_bytes=machine.memory_bytes,
-            power_w=history_w[-1] if history_w else machine.idle_w,
-            idle_w=machine.idle_w,
+            power_w=history_w[-1] if history_w else idle.total_w,
+            idle_w=idle.total_w,
             history_w=history_w,
             method=self._around.meter_method,
             sources={
                 "power_w": row.sources.get(busy_field) or row.sources.get("default", ""),
-                "idle_w": row.sources.get(idle_field) or row.sources.get("default", ""),
+                "idle_w": IDLE_SOURCE
+                if idle.method != "modelled"
+                else row.sources.get(idle_field) or row.sources.get("default", ""),
             },
         )
 

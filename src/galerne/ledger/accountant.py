@@ -22,7 +22,7 @@ from galerne.ledger.recovery import recover_all
 from galerne.ledger.store import Ledger
 from galerne.ledger.windows import Flight, OpenWindows, SettledWindow, WindowEnergy
 from galerne.ledger.writer import LedgerWriter
-from galerne.machine.meter import METHODS, Meter, ProcessorTime
+from galerne.machine.meter import METHODS, IdlePower, IdleTracker, Meter, ProcessorTime
 from galerne.perf import StepWeights
 from galerne.units import from_microjoules, to_microjoules
 
@@ -43,12 +43,12 @@ class Accountant:
     Args:
         node_id: whose meter this is.
         meter: read here and nowhere else.
-        idle_w: what the machine draws at rest.
+        idle: what the machine draws at rest, after the catalogue or measured.
         clock: time.
         ledger: where events go. What a crash left open there is settled first.
         factors: gives the factors to freeze with an answer that ends now.
         processor: processor time of the computer and of the engines, to tell what other programs caused.
-        accelerator_idle_w: the accelerators' part of ``idle_w``.
+        accelerators: accelerator time, likewise.
         prices: what the operator asks for a model, by its id.
 
     Raises:
@@ -60,12 +60,12 @@ class Accountant:
         *,
         node_id: str,
         meter: Meter,
-        idle_w: float,
+        idle: IdleTracker,
         clock: Clock,
         ledger: Ledger,
         factors: Callable[[], Factors],
         processor: Callable[[], ProcessorTime] | None = None,
-        accelerator_idle_w: float = 0.0,
+        accelerators: Callable[[], ProcessorTime] | None = None,
         prices: Callable[[str], PriceFactors | None] = lambda _: None,
     ) -> None:
         recover_all(ledger, node_id, at=clock.now_at())
@@ -78,8 +78,9 @@ class Accountant:
         self._writer = LedgerWriter(ledger, writer_id=node_id)
         self._n_loading = 0
         self._metering = Metering(
-            meter, idle_w=idle_w, accelerator_idle_w=accelerator_idle_w, clock=clock, processor=processor
+            meter, idle=idle, clock=clock, processor=processor, accelerators=accelerators
         )
+        self._idle = idle
         self._windows = OpenWindows(now_s=self._metering.opened_s)
         self._totals = self._accelerator_totals = Accounts()
         self._unwritten: list[SettledWindow] = []
@@ -205,6 +206,7 @@ class Accountant:
         with self._lock:
             self._turn_window()
             self._book(self._windows.settle())
+        self._idle.remember()
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -227,6 +229,10 @@ class Accountant:
         """Likewise of what the accelerators drew, as far as the meter tells."""
         with self._lock:
             return self._accelerator_totals
+
+    def idle_power(self) -> IdlePower:
+        """What is taken for the machine's power at rest."""
+        return self._idle.power
 
     def recent_power_w(self) -> list[float]:
         """Mean power of the last windows, oldest first; at most 60."""
@@ -252,7 +258,7 @@ class Accountant:
 
     def _turn_window(self) -> None:
         """End the open window here and begin the next."""
-        energy = self._metering.turn()
+        energy = self._metering.turn(quiet=self._windows.is_quiet)
         self._show_power(energy)
         self._windows.close(energy, now_s=self._metering.opened_s, loading=self._n_loading > 0)
 

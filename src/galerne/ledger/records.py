@@ -45,17 +45,23 @@ class GridFactors:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MachineFactors:
-    """The manufacture of the machine that answered.
+    """The machine that answered: its manufacture, and its power at rest.
 
     Attributes:
         embodied_g: CO2e of the whole machine, or of our slice of it.
         life_years: over which it is spread.
         source: source key of both.
+        idle_w: what was taken for its power at rest; None in older answers, likewise the next two.
+        idle_method: ``measured`` on this machine, ``modelled`` after the catalogue, ``derived`` from both.
+        idle_source: source key of it.
     """
 
     embodied_g: float
     life_years: float
     source: str
+    idle_w: float | None = None
+    idle_method: str | None = None
+    idle_source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +120,7 @@ class Factors:
             "eur_per_kwh": grid.get("eur_per_kwh", default),
             "pue_ratio": self.facility.source,
             "onsite_water_l_per_kwh": self.facility.source,
+            **({"idle_w": self.machine.idle_source} if self.machine.idle_source else {}),
             "embodied_g": self.machine.source,
             "life_years": self.machine.source,
             **({"price_eur": self.price.source} if self.price else {}),

@@ -55,6 +55,9 @@ def _frozen(factors: Factors) -> dict[str, Any]:
     for name in ("as_of_at", "direct_g_per_kwh", "market_g_per_kwh", "price_kind"):
         if frozen["grid"][name] is None:
             del frozen["grid"][name]
+    for name in ("idle_w", "idle_method", "idle_source"):
+        if frozen["machine"][name] is None:
+            del frozen["machine"][name]
     if frozen["price"] is None:
         del frozen["price"]
     return frozen

@@ -178,6 +178,11 @@ class OpenWindows:
         """Whether a request has begun and not ended."""
         return request_id in self._present
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no answer was in flight in the open window so far, and no model is being loaded."""
+        return not self._present and not self._open.busy_s and not self._open.loading
+
     def begin(self, flight: Flight, *, now_s: float) -> None:
         """An answer is being worked on from now."""
         self._advance(now_s)

@@ -108,8 +108,17 @@ class ReceiptBody(BaseModel):
     timing: TimingBody
 
 
+class IdleBody(BaseModel):
+    """What was taken for the machine's power at rest, of which the answer has its share."""
+
+    power_w: float
+    method: str = Field(description="measured on this machine, modelled after the catalogue, or derived")
+
+
 class SourcedReceiptBody(ReceiptBody):
     """A receipt with the source of every factor."""
+
+    idle: IdleBody | None = Field(None, description="The machine at rest; null in older answers.")
 
     model: str
     prompt_tokens: int
@@ -228,8 +237,16 @@ def sourced_receipt_body(receipt: Receipt, sources: Mapping[str, Source]) -> Sou
         prompt_tokens=receipt.answer.usage.prompt_tokens,
         completion_tokens=receipt.answer.usage.new_tokens,
         at=receipt.answer.at,
+        idle=_idle_body(receipt),
         sources={name: source_body(key, sources) for name, key in receipt.sources().items()},
     )
+
+
+def _idle_body(receipt: Receipt) -> IdleBody | None:
+    machine = receipt.factors.machine
+    if machine.idle_w is None or machine.idle_method is None:
+        return None
+    return IdleBody(power_w=machine.idle_w, method=machine.idle_method)
 
 
 def source_body(key: str, sources: Mapping[str, Source]) -> SourceBody:

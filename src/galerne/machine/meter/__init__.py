@@ -1,5 +1,7 @@
 """Power meters behind one protocol: at the wall, in processors and accelerators, replayed, or modelled."""
 
+from galerne.machine.meter.accelerator_time import AcceleratorClock
+from galerne.machine.meter.idle import IDLE_SOURCE, IdlePower, IdleTracker, Samples
 from galerne.machine.meter.joint import FallbackMeter, JointMeter, WallMeterWithParts
 from galerne.machine.meter.ladder import MeterParts, Rung, choose_meter, survey_meters
 from galerne.machine.meter.modelled import ModelledMeter
@@ -12,9 +14,13 @@ from galerne.machine.meter.sampled import SampledMeter
 from galerne.machine.meter.wall import WallDescription, WallMeter, read_wall_file
 
 __all__ = [
+    "IDLE_SOURCE",
     "METHODS",
+    "AcceleratorClock",
     "EnergyWindow",
     "FallbackMeter",
+    "IdlePower",
+    "IdleTracker",
     "JointMeter",
     "Meter",
     "MeterParts",
@@ -27,6 +33,7 @@ __all__ = [
     "ReplayMeter",
     "Rung",
     "SampledMeter",
+    "Samples",
     "WallDescription",
     "WallMeter",
     "WallMeterWithParts",
