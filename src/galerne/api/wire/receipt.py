@@ -111,7 +111,7 @@ class ReceiptBody(BaseModel):
 class IdleBody(BaseModel):
     """What was taken for the machine's power at rest, of which the answer has its share."""
 
-    power_w: float
+    power_w: float = Field(description="Of the whole machine, or of our slice of it.")
     method: str = Field(description="measured on this machine, modelled after the catalogue, or derived")
 
 
