@@ -9,6 +9,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
+from galerne.chat.assistants import Profile
 from galerne.chat.client import ApiClient
 from galerne.chat.terminal import ask_once, chain_screen, run_chat
 from galerne.chat.terminal.papers import _inert
@@ -159,7 +160,7 @@ def test_the_history_is_the_browsers_and_a_conversation_goes_on(fake_api, house_
 def test_every_line_fits_80_columns(house_url):
     for language in (EN, FR):
         text = talk(house_url, "hello\r/history\r/search hel\r/help\r\x04", language=language, terminal=True)
-        assert max(len(line) for line in text.splitlines() if "\u21b3" not in line) <= 80
+        assert max(len(line) for line in text.splitlines()) <= 80
 
 
 def test_a_document_is_handed_in_and_a_passage_is_read(fake_api, house_url, tmp_path):
@@ -190,3 +191,71 @@ def test_an_image_is_shown_with_the_next_question(fake_api, house_url, tmp_path)
 
 def test_what_a_passage_says_does_not_steer_the_terminal():
     assert _inert("a\x1b[2Jb\x07\nc\u202e") == "a [2Jb \nc "
+
+
+def test_other_words_make_a_branch_and_the_branches_are_walked(fake_api, house_url, store):
+    fake_api.pieces = ["An answer."]
+    text = talk(
+        house_url,
+        "/branch\r/edit early\rOne?\r/branch\r/edit Two?\r/regenerate\r"
+        "/branch\r/branch 1\rThree?\r/branch 9\r\x04",
+    )
+    assert text.count("has gone one way only") == 2
+    assert "/edit The same in other words" in text
+    listed = [" ".join(line.split()) for line in text.splitlines() if re.match(r"[▸ ] +\d+  ", line)]
+    assert listed[:4] == [
+        "1 ≋ One?",
+        "▸ 2 ≋ Two?",
+        "3 galerne-mini: An answer.",
+        "▸ 4 galerne-mini: An answer.",
+    ]
+    (conversation,) = store.conversations()
+    said = [turn.content for turn in store.thread(conversation.id) if turn.role == "user"]
+    assert said == ["One?", "Three?"]  # the first way was shown, and went on
+
+
+def test_an_answer_that_was_cut_goes_on_and_a_whole_one_says_so(fake_api, house_url, store):
+    fake_api.reason, fake_api.pieces = "length", ["The first "]
+    talk(house_url, "Tell\r\x04")
+    fake_api.reason, fake_api.pieces = "stop", ["half."]
+    text = talk(house_url, "/continue\r/history\r/open 1\r/continue\r/continue\r\x04")
+    assert "No answer yet" in text
+    assert "The last answer is whole" in " ".join(text.split())
+    (conversation,) = store.conversations()
+    assert store.thread(conversation.id)[-1].content == "The first half."
+
+
+def test_a_project_and_an_assistant_are_chosen_by_number_by_name_and_with_an_at(fake_api, house_url, store):
+    store.projects.add("Winds", instructions="We sail.")
+    sailor = store.assistants.add(Profile(name="Old Sailor", purpose="at sea", model_id="ministral-3-3b"))
+    store.assistants.add(Profile(name="Olga"))
+    text = talk(
+        house_url,
+        "/project 1\r/assistant ol\r/assistant old\rOne?\r"
+        "/assistant -\r/project -\rTwo?\r@old sailor three?\r\x04",
+    )
+    assert "Project: Winds" in text
+    assert "“ol” names none of them, or several." in text
+    assert "Old Sailor  at sea" in text
+    assert text.count("Assistant: Old Sailor") == 2
+    assert "Model: ministral-3-3b" in text
+    first, second, third = fake_api.asked
+    assert first["messages"][0] == {"role": "system", "content": "We sail."}
+    assert (first["model"], third["model"]) == ("ministral-3-3b", "ministral-3-3b")
+    assert second["messages"][0]["role"] == "user"
+    assert third["messages"][-1]["content"] == "three?"
+    (conversation,) = store.conversations()
+    assert (conversation.assistant_id, conversation.project_id) == (sailor.id, None)
+
+
+def test_without_projects_and_assistants_it_says_where_they_are_made(house_url):
+    text = talk(house_url, "/project\r/assistant\r/assistant x\r\x04", language=FR)
+    assert "Pas encore de projet" in text
+    assert text.count("/assistants") == 2
+
+
+def test_a_conversation_that_is_opened_again_shows_its_homes(house_url, store):
+    assistant = store.assistants.add(Profile(name="Sailor"))
+    store.begin("Hello", conversation_id=None, model_id=None, assistant_id=assistant.id)
+    text = talk(house_url, "/history\r/open 1\r/assistant\r\x04")
+    assert "▸ 1 Sailor" in text

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.markdown import Markdown
 from rich.segment import Segment
 from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
 from galerne.chat.blocks import BlockStream, provisional
@@ -167,9 +168,16 @@ async def show_receipt_line(
         return
     line = receipt_line(view_receipt(answer.receipt, language=language))
     if console.is_terminal:
-        console.print(Text(f"↳ {line}", style="dim"), soft_wrap=True)
+        console.print(under_answer(line))
     else:
         console.file.write(f"\n{line}\n")
+
+
+def under_answer(line: str) -> RenderableType:
+    """A receipt line, broken between its figures where the terminal is narrower."""
+    table = Table.grid(padding=(0, 1))
+    table.add_row(Text("↳", style="dim"), Text(line, style="dim"))
+    return table
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from rich.text import Text
 from galerne.chat.blocks import split_blocks
 from galerne.chat.figures import decimal, quantity
 from galerne.chat.receipt_view import PACKAGE, receipt_line, total_co2_g, total_water_l, view_receipt
-from galerne.chat.terminal.answer import print_blocks
+from galerne.chat.terminal.answer import print_blocks, under_answer
 from galerne.language import Language, phrases
 
 
@@ -88,4 +88,4 @@ def print_thread(document: Mapping[str, Any], *, language: Language, console: Co
         print_blocks(console, split_blocks(str(turn["content"])))
         if turn["receipt"]:
             line = receipt_line(view_receipt(turn["receipt"], language=language))
-            console.print(Text(f"↳ {line}", style="dim"), soft_wrap=True)
+            console.print(under_answer(line))

@@ -36,6 +36,7 @@ from galerne.chat.tools.records import ToolUse, UseStatus
 from galerne.errors import AnswerRefused, GalerneError
 from galerne.language import Language, phrases
 
+_NOT_FOUND = 404
 _FENCE = '"""'
 
 
@@ -173,31 +174,35 @@ class _Talk:
                 decision = await ask_decision(say["terminal_tool_ask"])
             await self.kept.decide(self.answer_id, use.id, decision)
 
-    async def _command(self, text: str) -> None:
-        name, _, argument = text[1:].partition(" ")
-        commands: dict[str, Callable[[str], Awaitable[None]]] = {
+    @property
+    def commands(self) -> dict[str, Callable[[str], Awaitable[None]]]:
+        """What may be typed after a slash; the help text tells the same."""
+        return {
             "help": self._help,
             "new": self._new,
             "edit": self._edit,
+            "regenerate": self._regenerate,
             "continue": self._continue,
             "branch": self._branch,
             "model": self._model,
             "assistant": self._assistant,
             "project": self._project,
-            "receipt": self._receipt,
-            "usage": self._usage,
-            "chain": self._chain,
-            "history": self._history,
-            "search": self._search,
-            "open": self._open,
-            "regenerate": self._regenerate,
             "attach": self.papers.attach,
             "image": self.papers.show_image,
             "documents": self._documents,
             "cite": self._cite,
+            "history": self._history,
+            "search": self._search,
+            "open": self._open,
             "export": self._export,
+            "receipt": self._receipt,
+            "usage": self._usage,
+            "chain": self._chain,
         }
-        command = commands.get(name)
+
+    async def _command(self, text: str) -> None:
+        name, _, argument = text[1:].partition(" ")
+        command = self.commands.get(name)
         if command is None:
             self.say("terminal_unknown", command=f"/{name}")
             return
@@ -221,7 +226,14 @@ class _Talk:
         if not self.answer_id:
             self.say("terminal_no_answer")
             return
-        await self._follow(await self.kept.resume(self.answer_id))
+        try:
+            resumed = await self.kept.resume(self.answer_id)
+        except AnswerRefused as error:
+            if error.status != _NOT_FOUND:
+                raise
+            self.say("terminal_answer_whole")
+            return
+        await self._follow(resumed)
 
     async def _branch(self, number: str) -> None:
         if await self.forks.show(self.conversation_id, number):
@@ -293,7 +305,7 @@ class _Talk:
 
     async def _regenerate(self, _: str) -> None:
         if not self.answer_id:
-            self.say("terminal_no_receipt")
+            self.say("terminal_no_answer")
             return
         await self._follow(await self.kept.regenerate(self.answer_id, model=self.model))
 

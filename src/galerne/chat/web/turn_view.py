@@ -96,7 +96,8 @@ def document_facts(document: Document, language: Language) -> str:
     if document.kind.is_image:
         return say["document_picture"].format(size=size)
     found = "document_by_both" if document.n_vectors == document.n_passages else "document_by_text"
-    return f"{say['document_facts'].format(size=size, passages=document.n_passages)}, {say[found]}"
+    facts = say["document_facts_one" if document.n_passages == 1 else "document_facts"]
+    return f"{facts.format(size=size, passages=document.n_passages)}, {say[found]}"
 
 
 def _blocks(messages: list[ChatMessage], stores: Stores) -> dict[str, list[Markup | ToolUse]]:
