@@ -29,6 +29,8 @@ from benchmarks.servers import COMMAND, announced, environment, spawned
 from galerne.models import BUILTIN_MODEL_ID
 
 N_TOKENS = 16
+QUIET_PER_S = 100.0
+"""A rate that every gateway should hold; the other is the caller's."""
 KEY = "sk-benchmark"
 _CONFIG = """
 model_list:
@@ -40,7 +42,7 @@ litellm_settings: {{telemetry: false}}
 
 
 def measure_gateway(*, per_s: float, duration_s: float, with_litellm: bool = True) -> dict[str, Any]:
-    """Added latency at a steady rate, the highest rate, and processor time."""
+    """Added latency at two steady rates, the highest rate, and processor time."""
     with ExitStack() as stack:
         upstream = announced(stack.enter_context(spawned([sys.executable, "-m", "benchmarks.mock_upstream"])))
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -88,15 +90,14 @@ def _measure(
     most = run_load(Load(**base, duration_s=duration_s, n_together=32))
     processor_s = (_processor_s(process) - before_s) / max(1, len(most.took_s))
     # Beyond what it can do only its queue would be measured.
-    rate = min(per_s, 0.6 * most.per_s)
-    steady = run_load(Load(**base, duration_s=duration_s, per_s=rate))
+    rates = [min(rate, 0.6 * most.per_s) for rate in (QUIET_PER_S, per_s)]
+    steady = [run_load(Load(**base, duration_s=duration_s, per_s=rate)) for rate in rates]
     return {
         "most_per_s": most.per_s,
         "processor_s_per_answer": processor_s,
-        "rate": rate,
-        **_latency(steady),
-        "n_failed": most.n_failed + steady.n_failed,
-        "problem": most.problem or steady.problem,
+        "steady": [{"rate": rate, **_latency(outcome)} for rate, outcome in zip(rates, steady, strict=True)],
+        "n_failed": most.n_failed + sum(outcome.n_failed for outcome in steady),
+        "problem": most.problem or next((one.problem for one in steady if one.problem), ""),
         "rss_bytes": process.memory_info().rss if process else 0,
     }
 

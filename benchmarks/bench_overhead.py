@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from benchmarks.servers import Server, bare_engine, default_engine, our_daemon
 from galerne.models import BUILTIN_MODEL_ID, builtin_model_path
 
 N_STREAMS = (1, 8)
+N_ASKED = 40
+"""Answers, one after the other, over which processor time is counted."""
 PATH = "/v1/chat/completions"
 _CONTENT = re.compile(rb'"content":\s*"(?!")')
 _COMPLETION_TOKENS = re.compile(rb'"completion_tokens":\s*(\d+)')
@@ -128,31 +130,42 @@ def _measure(subject: Subject) -> dict[str, Any]:
             stack.enter_context(default_engine(subject.path)),
         ]
         weights_bytes = subject.path.stat().st_size
+        per_answer_s, per_token_s = _processor_costs(ours, subject)
         streams = {str(n): _compare([ours, *others], subject, n_streams=n) for n in N_STREAMS}
     bandwidth = bandwidth_bytes_per_s()
     alone = streams["1"]["decode_tokens_per_s"]["galerne"]
     return {
         "weights_bytes": weights_bytes,
         "streams": streams,
+        "api_processor_s_per_answer": per_answer_s,
+        "api_processor_s_per_token": per_token_s,
         "memory_bytes_per_s": bandwidth,
         "bandwidth_ratio": alone * weights_bytes / bandwidth,
     }
 
 
+def _processor_costs(server: Server, subject: Subject) -> tuple[float, float]:
+    """What an answer of one token takes of the API's processor time, and what each further token adds."""
+    took_s, n_tokens = [], []
+    for number, subject_of in enumerate((replace(subject, n_tokens=1), subject)):
+        before_s = _processor_s(server)
+        answers = [asyncio.run(ask(server, subject_of, 10_000 * (number + 1) + n)) for n in range(N_ASKED)]
+        took_s.append((_processor_s(server) - before_s) / N_ASKED)
+        n_tokens.append(sum(answer.n_tokens for answer in answers) / N_ASKED)
+    return took_s[0], (took_s[1] - took_s[0]) / (n_tokens[1] - n_tokens[0])
+
+
 def _compare(servers: Sequence[Server], subject: Subject, *, n_streams: int) -> dict[str, Any]:
     timings: dict[str, list[list[Timing]]] = {server.name: [] for server in servers}
     walls: dict[str, list[float]] = {server.name: [] for server in servers}
-    api_s, number = 0.0, 1000 * n_streams
+    number = 1000 * n_streams
     for turn in range(subject.n_rounds + 1):
         numbers = range(number, number + n_streams)
         number += n_streams
         for server in servers[turn % len(servers) :] + servers[: turn % len(servers)]:
-            before_s = _processor_s(server)
             answered, wall_s = asyncio.run(_round(server, subject, numbers))
             if turn == 0:  # all are warm after that
                 continue
-            if server is servers[0]:
-                api_s += _processor_s(server) - before_s
             timings[server.name].append(answered)
             walls[server.name].append(wall_s)
     decode = {name: [_decode(answers) for answers in turns] for name, turns in timings.items()}
@@ -167,9 +180,7 @@ def _compare(servers: Sequence[Server], subject: Subject, *, n_streams: int) -> 
         name: [statistics.median(t.prompt_tokens / t.first_token_s for t in turn) for turn in turns]
         for name, turns in timings.items()
     }
-    n_tokens = sum(t.n_tokens for turn in timings["galerne"] for t in turn)
     return {
-        "n_tokens": n_tokens,
         "tokens_per_s": _medians(rates),
         "tokens_per_s_ratio": _ratios(rates),
         "decode_tokens_per_s": _medians(decode),
@@ -178,7 +189,6 @@ def _compare(servers: Sequence[Server], subject: Subject, *, n_streams: int) -> 
         "prefill_ratio": _ratios(prefill),
         "first_token_s": _medians(firsts),
         "added_first_token_s": _added(firsts),
-        "api_processor_s_per_token": api_s / n_tokens,
     }
 
 

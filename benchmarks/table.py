@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from benchmarks.bench_gateway import QUIET_PER_S
+
 Row: TypeAlias = tuple[str, str, str, bool | None]
 """Figure, measured, target, met; None where there is no target."""
 
@@ -60,13 +62,9 @@ def _overhead_rows(figures: dict[str, Any]) -> Iterable[Row]:
         )
         spoken = ", ".join(f"{speed:,.0f} {name}" for name, speed in at["decode_tokens_per_s"].items())
         yield f"decode here, tokens/s, {label}", spoken, "", None
-        processor_s = at["api_processor_s_per_token"]
-        yield (
-            f"API processor time per token, whole requests, {label}",
-            f"{1e3 * processor_s:.2f} ms",
-            "<= 0.1 ms",
-            processor_s <= 1e-4,
-        )
+    processor_s = figures["api_processor_s_per_token"]
+    yield "API processor time per token", f"{1e3 * processor_s:.2f} ms", "<= 0.1 ms", processor_s <= 1e-4
+    yield "API processor time per answer", f"{1e3 * figures['api_processor_s_per_answer']:.1f} ms", "", None
     added_s = figures["streams"]["1"]["added_first_token_s"]
     yield "added to the first token, p50", f"{1e3 * added_s:.1f} ms", "<= 2 ms", added_s <= 2e-3
     share = f"{figures['bandwidth_ratio']:.2f} of {figures['memory_bytes_per_s'] / 1e9:.1f} GB/s"
@@ -78,13 +76,15 @@ def _gateway_rows(gateway: dict[str, Any]) -> Iterable[Row]:
     yield "upstream", "a mock that answers at once", "", None
     for kind, by_name in gateway["kinds"].items():
         mock, ours = by_name["mock"], by_name["galerne"]
-        p50_s, p99_s = ours["p50_s"] - mock["p50_s"], ours["p99_s"] - mock["p99_s"]
         label = f"{kind}, {gateway['n_tokens']} tokens"
-        rate = f"{ours['rate']:.0f}/s"
-        reached = ours["rate"] >= gateway["per_s"]
-        yield f"{label}: rate held", rate, f"{gateway['per_s']:.0f}/s", reached
-        yield f"{label}: added p50 at {rate}", f"{1e3 * p50_s:.1f} ms", "<= 2 ms", p50_s <= 2e-3
-        yield f"{label}: added p99 at {rate}", f"{1e3 * p99_s:.1f} ms", "<= 10 ms", p99_s <= 1e-2
+        for wanted_per_s, here, bare in zip(
+            (QUIET_PER_S, gateway["per_s"]), ours["steady"], mock["steady"], strict=True
+        ):
+            p50_s, p99_s = here["p50_s"] - bare["p50_s"], here["p99_s"] - bare["p99_s"]
+            rate = f"{here['rate']:.0f}/s"
+            yield f"{label}: rate held", rate, f"{wanted_per_s:.0f}/s", here["rate"] >= wanted_per_s
+            yield f"{label}: added p50 at {rate}", f"{1e3 * p50_s:.1f} ms", "<= 2 ms", p50_s <= 2e-3
+            yield f"{label}: added p99 at {rate}", f"{1e3 * p99_s:.1f} ms", "<= 10 ms", p99_s <= 1e-2
         yield f"{label}: most answers a second", f"{ours['most_per_s']:.0f}", "", None
         yield (
             f"{label}: processor time per answer",
@@ -95,7 +95,8 @@ def _gateway_rows(gateway: dict[str, Any]) -> Iterable[Row]:
         if other := by_name.get("litellm"):
             ratio = ours["most_per_s"] / other["most_per_s"] if other["most_per_s"] else float("inf")
             yield f"{label}: answers a second over LiteLLM's", f"{ratio:.1f}", ">= 5", ratio >= 5.0
-            told = f"{other['most_per_s']:.0f}/s, p50 {1e3 * other['p50_s']:.0f} ms at {other['rate']:.0f}/s"
+            quiet = other["steady"][0]
+            told = f"{other['most_per_s']:.0f}/s, p50 {1e3 * quiet['p50_s']:.0f} ms at {quiet['rate']:.0f}/s"
             yield f"{label}: LiteLLM", told, "", None
         failed = sum(figures["n_failed"] for figures in by_name.values())
         yield f"{label}: failed", str(failed), "0", failed == 0
