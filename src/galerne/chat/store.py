@@ -17,12 +17,9 @@ from galerne.chat.ownership import Owner, is_of
 from galerne.chat.people.passwords import Hashing
 from galerne.chat.people.store import PeopleStore
 from galerne.chat.records import MessageStatus
-from galerne.chat.tables import conversations, messages, projects
+from galerne.chat.tables import conversations, messages, metadata
 from galerne.clock import Clock
 from galerne.storage import open_store, reading, writing
-
-OWNED = (conversations, projects, documents)
-"""Tables whose rows are somebody's."""
 
 
 class ChatStore:
@@ -80,7 +77,7 @@ class ChatStore:
     def hand_over(self, owner: Owner, *, to: Owner) -> None:
         """Give all that one owner has to another: what was there before accounts, to who has one."""
         with writing(self._engine) as connection:
-            for table in OWNED:
+            for table in _owned():
                 statement = sa.update(table).where(is_of(table.c.owner, owner))
                 connection.execute(statement.values(owner=to))
 
@@ -93,6 +90,8 @@ class ChatStore:
             mine.projects.erase(project.id)
         with writing(self._engine) as connection:
             forget_documents(connection, is_of(documents.c.owner, owner))
+            for table in _owned():
+                connection.execute(sa.delete(table).where(is_of(table.c.owner, owner)))
 
     def close_interrupted(self) -> int:
         """Mark answers that a stopped daemon left half-written; return how many."""
@@ -119,6 +118,11 @@ class ChatStore:
             forget_documents(connection, sa.and_(old, is_draft()))
 
 
+def _owned() -> list[sa.Table]:
+    """Tables whose rows are somebody's."""
+    return [table for table in metadata.sorted_tables if "owner" in table.c]
+
+
 def open_conversations(url: str, *, clock: Clock, hashing: Hashing | None = None) -> ChatStore:
     """Open the chat store; what an earlier daemon left half-written is marked interrupted.
 
@@ -130,7 +134,21 @@ def open_conversations(url: str, *, clock: Clock, hashing: Hashing | None = None
     Raises:
         StoreUnreachable: the database does not open.
     """
-    engine = open_store(url, migrations="galerne.chat.migrations")
-    store = ChatStore(engine, clock=clock, hashing=hashing)
+    store = open_chat(url, clock=clock, hashing=hashing)
     store.close_interrupted()
     return store
+
+
+def open_chat(url: str, *, clock: Clock, hashing: Hashing | None = None) -> ChatStore:
+    """Open the chat store beside a daemon that may be writing in it.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://…``.
+        clock: dates the messages.
+        hashing: how much work a guess at a password costs.
+
+    Raises:
+        StoreUnreachable: the database does not open.
+    """
+    engine = open_store(url, migrations="galerne.chat.migrations")
+    return ChatStore(engine, clock=clock, hashing=hashing)

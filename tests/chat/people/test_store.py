@@ -13,7 +13,7 @@ from galerne.clock import ManualClock
 from galerne.errors import AccountRefused, SignInDelayed, UnknownPerson
 from tests.chat.documents.test_store import POSTGRES_URL, empty, needs_postgres
 
-CHEAP = Hashing(cost=2, block=1, lanes=1)
+CHEAP = Hashing(n_mixes=2, n_blocks=1, n_lanes=1)
 PASSWORD = "correct horse battery"
 
 
@@ -104,7 +104,7 @@ def test_nothing_that_opens_is_kept(opened, people):
 
 
 def test_two_hashes_of_one_password_differ_and_keep_their_cost():
-    first, second = CHEAP.keep(PASSWORD), Hashing(cost=4, block=1, lanes=1).keep(PASSWORD)
+    first, second = CHEAP.keep(PASSWORD), Hashing(n_mixes=4, n_blocks=1, n_lanes=1).keep(PASSWORD)
     assert first != CHEAP.keep(PASSWORD)
     assert is_right(PASSWORD, first)
     assert is_right(PASSWORD, second)
@@ -113,8 +113,8 @@ def test_two_hashes_of_one_password_differ_and_keep_their_cost():
 
 
 def test_a_guess_costs_32_mib_by_default():
-    assert Hashing().cost * Hashing().block * 128 == 32 * 2**20
-    assert Hashing().lanes == 3
+    assert Hashing().n_mixes * Hashing().n_blocks * 128 == 32 * 2**20
+    assert Hashing().n_lanes == 3
 
 
 @pytest.mark.parametrize(

@@ -23,29 +23,29 @@ class Hashing:
     """How much work a guess costs: one of OWASP's settings of equal strength, 32 MiB and three rounds.
 
     Attributes:
-        cost: scrypt's N; memory is 128 bytes times this times ``block``.
-        block: scrypt's r.
-        lanes: scrypt's p.
+        n_mixes: scrypt's N; memory is 128 bytes times this times ``n_blocks``.
+        n_blocks: scrypt's r.
+        n_lanes: scrypt's p.
     """
 
-    cost: int = 2**15
-    block: int = 8
-    lanes: int = 3
+    n_mixes: int = 2**15
+    n_blocks: int = 8
+    n_lanes: int = 3
 
     def keep(self, password: str) -> str:
         """What is kept of a password."""
         salt = secrets.token_bytes(_SALT_BYTES)
-        parts = (self.cost, self.block, self.lanes, _text(salt), _text(self._digest(password, salt)))
+        parts = (self.n_mixes, self.n_blocks, self.n_lanes, _text(salt), _text(self._digest(password, salt)))
         return "$".join(("scrypt", *map(str, parts)))
 
     def _digest(self, password: str, salt: bytes) -> bytes:
         return hashlib.scrypt(
             unicodedata.normalize("NFKC", password).encode(errors="surrogatepass"),
             salt=salt,
-            n=self.cost,
-            r=self.block,
-            p=self.lanes,
-            maxmem=2 * 128 * self.cost * self.block + 2**20,
+            n=self.n_mixes,
+            r=self.n_blocks,
+            p=self.n_lanes,
+            maxmem=2 * 128 * self.n_mixes * self.n_blocks + 2**20,
             dklen=_HASH_BYTES,
         )
 
@@ -53,7 +53,7 @@ class Hashing:
 def is_right(password: str, kept: str) -> bool:
     """Whether this is the password of which that was kept."""
     _, cost, block, lanes, salt, digest = kept.split("$")
-    made = Hashing(cost=int(cost), block=int(block), lanes=int(lanes))._digest(password, _bytes(salt))
+    made = Hashing(n_mixes=int(cost), n_blocks=int(block), n_lanes=int(lanes))._digest(password, _bytes(salt))
     return hmac.compare_digest(made, _bytes(digest))
 
 
