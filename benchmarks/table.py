@@ -30,6 +30,8 @@ def markdown_tables(result: dict[str, Any]) -> str:
     if ledger := result.get("ledger"):
         title = f"## Reports over {ledger['n_answers']:,} answers"
         tables.append((title, _ledger_rows(ledger)))
+    if chat := result.get("chat"):
+        tables.append((f"## The page, over {chat['n_messages']:,} messages", _chat_rows(chat)))
     return "\n\n".join(f"{title}\n\n{fingerprint}\n\n{_table(rows)}" for title, rows in tables)
 
 
@@ -122,3 +124,24 @@ def _ledger_rows(ledger: dict[str, Any]) -> Iterable[Row]:
             words = name.removesuffix("_s").replace("_", " ")
             target = f"<= {limit_s:g} s at 10 million"
             yield f"{store}: {words}", f"{figures[name]:.2f} s", target, figures[name] <= limit_s
+
+
+def _chat_rows(chat: dict[str, Any]) -> Iterable[Row]:
+    size_bytes, n_requests = chat["first_load_bytes"], chat["first_load_requests"]
+    yield "first load, compressed", f"{size_bytes / 1e3:.1f} kB", "<= 60 kB", size_bytes <= 60_000
+    yield "first load, requests", f"{n_requests}", "<= 12", n_requests <= 12
+    for key, name in (("open_first_s", "nothing drawn before"), ("open_s", "drawn before")):
+        yield _waited(f"open {chat['n_long']:,} messages, {name}", chat[key], target_s=0.3)
+    for query, taken in chat["search_s"].items():
+        yield _waited(f"search `{query}`", taken, target_s=0.1)
+    yield "erase one conversation, its words too", f"{chat['erase_s'] * 1e3:.0f} ms", "", None
+    for n_streams, at in chat["streams"].items():
+        name = f"{n_streams} stream" + ("s" if n_streams != "1" else "") + " at 30 tokens/s"
+        share = f"{at['core_ratio'] * 100:.2f} % of a core each"
+        yield name, share, "<= 1 %", at["core_ratio"] <= 0.01
+        yield f"{name}, broken", f"{at['n_broken']:.0f}", "0", at["n_broken"] == 0
+
+
+def _waited(name: str, taken: dict[str, float], *, target_s: float) -> Row:
+    said = f"{taken['median_s'] * 1e3:.0f} ms ({taken['processor_s'] * 1e3:.0f} ms of processor)"
+    return name, said, f"<= {target_s * 1e3:.0f} ms", taken["median_s"] <= target_s

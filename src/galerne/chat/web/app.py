@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -202,7 +203,8 @@ def create_web(
             anybody("/ui/session", open_session, "POST"),
             Route("/static/{digest}/{name}", serve_asset),
         ],
-        middleware=[Middleware(GuardedPages)],
+        # Not streams of events: each is to leave at once.
+        middleware=[Middleware(GuardedPages), Middleware(GZipMiddleware, compresslevel=5)],
         lifespan=lifespan,
     )
 

@@ -104,8 +104,12 @@ def renderer_version() -> str:
 
 def sanitise(html: str) -> str:
     """Keep only what our own renderer can have written. Nothing transforms the result afterwards."""
-    return nh3.clean(
-        html,
+    return _cleaner().clean(html)
+
+
+@functools.cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
         tags=set(_TEXT_TAGS | _MATH_TAGS),
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},

@@ -19,7 +19,7 @@ from galerne.chat.tools.records import Decision, ToolUse
 from galerne.chat.turns import parts_of
 from galerne.chat.web.markdown import render_block, render_open_block
 
-_FRAME_S = 0.04
+_FRAME_S = 0.08  # a dozen times a second reads as a flow, and half as often costs half
 _RENDER_SHARE = 10  # drawing the open block may take a tenth of the time at most
 _SIGN_OF_LIFE_S = 15.0
 
