@@ -23,7 +23,7 @@ import httpx
 
 from benchmarks import random_model
 from benchmarks.fingerprint import bandwidth_bytes_per_s
-from benchmarks.servers import Server, bare_engine, default_engine, our_daemon
+from benchmarks.servers import Server, bare_engine, default_engine, our_daemon, tuned
 from galerne.models import BUILTIN_MODEL_ID, builtin_model_path
 
 N_STREAMS = (1, 8)
@@ -69,7 +69,11 @@ def subjects(n_rounds: int) -> list[Subject]:
     )
     path = random_model.random_model()
     large = Subject(
-        model_id=random_model.MODEL_ID, path=path, n_tokens=48, prompt_characters=96, n_rounds=n_rounds // 3
+        model_id=random_model.MODEL_ID,
+        path=path,
+        n_tokens=48,
+        prompt_characters=96,
+        n_rounds=max(1, n_rounds // 3),
     )
     return [mini, large]
 
@@ -122,11 +126,12 @@ def _measure(subject: Subject) -> dict[str, Any]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         more = {"GALERNE_MODEL": subject.model_id, "GALERNE_MODELS": str(subject.path.parent)}
+        settings = tuned(home, subject.model_id, **more)
         ours = stack.enter_context(our_daemon(home, **more))
         asyncio.run(_round(ours, subject, [0]))
         context_tokens = httpx.get(f"{ours.address}/v1/models").json()["data"][0]["max_context_length"]
         others = [
-            stack.enter_context(bare_engine(subject.path, context_tokens)),
+            stack.enter_context(bare_engine(subject.path, context_tokens, settings)),
             stack.enter_context(default_engine(subject.path)),
         ]
         weights_bytes = subject.path.stat().st_size
@@ -135,6 +140,7 @@ def _measure(subject: Subject) -> dict[str, Any]:
     bandwidth = bandwidth_bytes_per_s()
     alone = streams["1"]["decode_tokens_per_s"]["galerne"]
     return {
+        "settings": settings,
         "weights_bytes": weights_bytes,
         "streams": streams,
         "api_processor_s_per_answer": per_answer_s,

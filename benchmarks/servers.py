@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import psutil
 
-from galerne.cli.shelf import N_SLOTS
 from galerne.engines import LlamaEngine, LlamaSettings, llama_child
 
 COMMAND = [sys.executable, "-m", "galerne.cli"]
+BUSY = 4
+"""How a command ends that other programs are in the way of."""
 _DEFAULTS = """
 import json, sys, threading, xllamacpp
 params = xllamacpp.CommonParams()
@@ -81,16 +82,44 @@ def announced(process: subprocess.Popen[str]) -> str:
 
 @contextmanager
 def our_daemon(home: Path, **more: str) -> Iterator[Server]:
-    """``galerne serve``."""
-    with spawned([*COMMAND, "serve", "--port", "0"], env=environment(home, **more)) as process:
+    """``galerne serve``, which measures nothing meanwhile."""
+    env = environment(home, GALERNE_TUNE="off", **more)
+    with spawned([*COMMAND, "serve", "--port", "0"], env=env) as process:
         address = announced(process)
         yield Server(name="galerne", address=address, headers={}, front=psutil.Process(process.pid))
 
 
+def tuned(home: Path, model_id: str, **more: str) -> dict[str, Any]:
+    """What ``galerne tune`` finds, kept for the daemon of this folder; the defaults on a busy machine."""
+    command = [*COMMAND, "tune", model_id, "--json"]
+    done = subprocess.run(
+        command, env=environment(home, **more), capture_output=True, text=True, check=False, timeout=600
+    )
+    if done.returncode == BUSY:
+        command = [*COMMAND, "show", model_id, "--json"]
+        done = subprocess.run(
+            command, env=environment(home, **more), capture_output=True, text=True, check=True, timeout=60
+        )
+        return dict(json.loads(done.stdout)["tuning"]["settings"])
+    done.check_returncode()
+    return dict(json.loads(done.stdout)["settings"])
+
+
 @contextmanager
-def bare_engine(path: Path, context_tokens: int) -> Iterator[Server]:
+def bare_engine(path: Path, context_tokens: int, told_settings: Mapping[str, str]) -> Iterator[Server]:
     """The engine's own server, told the same threads, slots, batch and caches as our daemon tells its own."""
-    settings = LlamaSettings(model_id="bare", model_path=path, context_tokens=context_tokens, n_slots=N_SLOTS)
+    settings = LlamaSettings(
+        model_id="bare",
+        model_path=path,
+        context_tokens=context_tokens,
+        n_slots=int(told_settings["slots"]),
+        n_threads=int(told_settings["threads"]),
+        n_batch_threads=int(told_settings["batch_threads"]),
+        batch_tokens=int(told_settings["batch_tokens"]),
+        flash_attention={"auto": None, "on": True, "off": False}[told_settings["flash_attention"]],
+        kv_type=told_settings["kv_type"],
+        looks_up=told_settings["look_up"] == "on",
+    )
     key = secrets.token_urlsafe()
     told = LlamaEngine(settings)._child_settings(key, embeds=False)
     with spawned([sys.executable, "-P", str(llama_child.__file__)]) as process:

@@ -44,17 +44,23 @@ def _table(rows: Iterable[Row]) -> str:
 
 
 def _overhead_rows(figures: dict[str, Any]) -> Iterable[Row]:
+    if settings := figures.get("settings"):
+        told = ", ".join(f"{name} {value}" for name, value in settings.items())
+        yield "settings, ours and the bare engine's", told, "", None
     for n_streams, at in figures["streams"].items():
         label = f"{n_streams} stream" + ("s" if n_streams != "1" else "")
         for what in ("decode", "prefill"):
             bare, defaults = at[f"{what}_ratio"].values()
             yield f"{what}, {label}: ours over bare engine", f"{bare:.3f}", ">= 0.97", bare >= 0.97
-            yield (
-                f"{what}, {label}: ours over llama-server's defaults",
-                f"{defaults:.2f}",
-                "> 1",
-                defaults > 1.0,
-            )
+            # The defaults write one answer at a time and let the others wait: what one of them meets while
+            # it is written, or how soon it begins, is no comparison. All tokens in all the time is.
+            if n_streams == "1":
+                yield (
+                    f"{what}, {label}: ours over llama-server's defaults",
+                    f"{defaults:.2f}",
+                    "> 1",
+                    defaults > 1.0,
+                )
         together = at["tokens_per_s_ratio"]["llama-server's defaults"]
         yield (
             f"all tokens a second, {label}: ours over the defaults",

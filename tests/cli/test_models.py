@@ -2,6 +2,7 @@
 
 import hashlib
 
+import httpx
 import pytest
 
 from tests.cli.terminal import Terminal, galerne, serving
@@ -109,3 +110,21 @@ def test_rm_leaves_what_an_engine_has_loaded(home, here):
         assert "loaded" in refused.errors
         assert (home / "models" / "own.gguf").exists()
         assert here("rm", "ministral-3-3b", "--yes").exit_code == 0
+
+
+def test_rm_leaves_a_loaded_model_that_is_not_the_default_one(home, here):
+    with serving(home):
+        assert here("load", "own").exit_code == 0
+        refused = here("rm", "own", "--yes")
+        assert refused.exit_code == 3
+        assert "galerne stop own" in refused.errors
+        assert here("stop", "own").exit_code == 0
+        assert here("rm", "own", "--yes").exit_code == 0
+
+
+def test_show_gives_the_memory_that_the_daemon_counts(home, here):
+    document = here("show", "galerne-mini", "--json").document()
+    with serving(home) as daemon:
+        (row,) = httpx.get(f"{daemon.address}/v1/galerne/engines").json()["data"][:1]
+    assert row["model_id"] == "galerne-mini"
+    assert document["memory"][-1]["needed_4_bytes"] == row["needed_bytes"]

@@ -15,6 +15,7 @@ from galerne.cli.shelf import LocalShelf, room_for_slots
 from galerne.cli.tuned import NEVER_TUNED, RememberedTunings
 from galerne.clock import ManualClock, SystemClock
 from galerne.engines import EngineState, Tuning
+from galerne.engines.offload import NO_GPUS, Gpu, GpuShare
 from galerne.engines.pace import Pace, Trial, TuningReport
 from galerne.fleet import Pool
 from galerne.generation import Usage
@@ -232,3 +233,29 @@ def test_a_busy_machine_is_told_and_nothing_is_kept(home, here, monkeypatch):
     assert refused.exit_code == 4
     assert "1.5 cores" in refused.errors
     assert not (home / "tuned.json").exists()
+
+
+def test_what_gpus_hold_is_not_asked_of_this_machines_memory(folder):
+    gpu = Gpu(name="CUDA0", description="NVIDIA L4", free_bytes=20 << 30, memory_bytes=24 << 30)
+    plain, offloaded = (
+        LocalShelf(
+            Catalog(None),
+            MACHINE,
+            installed=lambda: library(folder, stores=()),
+            default_id="tiny",
+            context_tokens=512,
+            clock=ManualClock(),
+            share=share,
+        ).find_nodes()[0]
+        for share in (NO_GPUS, GpuShare(gpus=(gpu,)))
+    )
+    assert offloaded.needed_bytes < plain.needed_bytes
+    assert "gpu_layers" in offloaded.settings()
+    assert "gpu_layers" not in plain.settings()
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_planned(here, tmp_path, monkeypatch):
+    monkeypatch.setattr("galerne.cli.commands.site.plan_site", lambda *_, **__: pytest.fail("it was planned"))
+    refused = here("site", "plan", "essonne", "--report", str(tmp_path / "missing" / "x.html"))
+    assert refused.exit_code == 2
+    assert "cannot be written" in refused.errors

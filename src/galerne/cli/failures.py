@@ -10,7 +10,6 @@ import os
 import sys
 
 from galerne.errors import (
-    AccountRefused,
     AnswerRefused,
     ApiError,
     CatalogError,
@@ -34,13 +33,11 @@ from galerne.errors import (
     StoreUnreachable,
     UnknownKey,
     UnknownModel,
-    UnknownPerson,
 )
 
 BUSY = (DataFolderBusy, MachineBusy, ModelLoading, Overloaded, PortInUse)
 NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable, UnknownModel)
 WRONG_REQUEST = (
-    AccountRefused,
     InvalidSetting,
     ApiError,
     CatalogError,
@@ -50,7 +47,6 @@ WRONG_REQUEST = (
     NoSignal,
     SiteError,
     UnknownKey,
-    UnknownPerson,
 )
 
 

@@ -23,6 +23,7 @@ from galerne.cli.nodes import Stock, simulated_stock
 from galerne.cli.settings import Settings
 from galerne.cli.shelf import LocalShelf
 from galerne.cli.tuned import RememberedTunings
+from galerne.engines.offload import NO_GPUS, GpuShare, find_gpus, is_built_for_gpus
 from galerne.errors import InvalidRequest
 from galerne.fleet import (
     Admission,
@@ -77,7 +78,8 @@ async def open_house(
         # An unknown zone is said now, not at the first answer.
         electricity = stack.enter_context(open_electricity(settings, foundation.catalog, clock))
         foundation = replace(foundation, electricity=electricity)
-        stock = _make_stock(foundation, simulate=simulate)
+        share = NO_GPUS if simulate is not None else await _gpu_share(settings)
+        stock = _make_stock(foundation, simulate=simulate, share=share)
         # What was only simulated is never on the same books as what was used.
         ledger = Ledger.open(settings.ledger_url if simulate is None else settings.simulated_ledger_url)
         stack.callback(ledger.close)
@@ -123,7 +125,14 @@ def _tuned_when_idle(
     )
 
 
-def _make_stock(foundation: Foundation, *, simulate: str | None) -> Stock:
+async def _gpu_share(settings: Settings) -> GpuShare:
+    """What models may have of the GPUs that the installed engine computes on; nothing where it knows none."""
+    if settings.gpu_layers == 0 or not is_built_for_gpus():
+        return NO_GPUS
+    return GpuShare(gpus=await find_gpus(), most_layers=settings.gpu_layers)
+
+
+def _make_stock(foundation: Foundation, *, simulate: str | None, share: GpuShare = NO_GPUS) -> Stock:
     settings, catalog, clock = foundation.settings, foundation.catalog, foundation.clock
     machine = foundation.machine()
     if simulate is None:
@@ -137,6 +146,7 @@ def _make_stock(foundation: Foundation, *, simulate: str | None) -> Stock:
             context_tokens=settings.context_tokens,
             clock=clock,
             tunings=RememberedTunings(settings.home, machine),
+            share=share,
         )
         return with_further_nodes(
             shelf.stock(),

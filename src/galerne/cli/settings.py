@@ -54,6 +54,7 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_MEMORY_BYTES": "Most memory for all models together (default: what is free).",
     "GALERNE_PINNED": "Models, separated by commas, that are loaded at the start and stay (default: none).",
     "GALERNE_TUNE": "auto to measure the engine's best settings while nobody asks, or off (default: auto).",
+    "GALERNE_GPU": "auto, off, or most layers of a model on GPUs (default: auto, as many as fit).",
     "GALERNE_LANGUAGE": "en or fr (default: by the terminal's locale).",
 }
 """Every environment variable Galerne reads, and what it means."""
@@ -79,6 +80,7 @@ class Settings:
         grid_source: packaged figures, or the live source that the user named.
         keep_loaded_s: how long an unused model stays loaded; None for ever.
         load_patience_s: how long a request waits for its model; None for ever.
+        gpu_layers: most layers of a model on GPUs; None for as many as fit.
         tunes_idle: whether models are measured while nobody asks.
         memory_bytes: most memory for all models together; None for what is free.
         place_source: source key of the place's factors: the user's word, or that nothing is added at home.
@@ -121,6 +123,7 @@ class Settings:
     memory_bytes: int | None = None
     pinned: tuple[str, ...] = ()
     tunes_idle: bool = True
+    gpu_layers: int | None = None
 
     @property
     def ledger_path(self) -> Path:
@@ -212,6 +215,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         api_key=environ.get("GALERNE_API_KEY") or None,
         context_tokens=_whole(environ, "GALERNE_CONTEXT_TOKENS", MAX_DEFAULT_CONTEXT_TOKENS, least=256),
         language=_language(environ),
+        gpu_layers=_gpu_layers(environ),
         tunes_idle=_choice(environ, "GALERNE_TUNE", ("auto", "off")) == "auto",
         hub=_web_address(environ, "GALERNE_HUB", environ.get("HF_ENDPOINT") or DEFAULT_HUB),
         stores=_stores(environ),
@@ -272,6 +276,13 @@ def _stores(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
     home = environ.get("HOME")
     return default_stores(Path(home), ollama=environ.get("OLLAMA_MODELS") or None) if home else ()
+
+
+def _gpu_layers(environ: Mapping[str, str]) -> int | None:
+    text = environ.get("GALERNE_GPU", "").strip().lower()
+    if text in {"", "auto"}:
+        return None
+    return 0 if text == "off" else _whole(environ, "GALERNE_GPU", 0, least=0)
 
 
 def _truth(environ: Mapping[str, str], name: str) -> bool:

@@ -7,26 +7,24 @@ from dataclasses import asdict, dataclass, replace
 
 from galerne.catalog import Catalog, Machine
 from galerne.cli.installed import find_installed
+from galerne.cli.needed import LEAST_BUFFERS_BYTES, needed_bytes
 from galerne.cli.nodes import Stock
 from galerne.cli.tuned import NEVER_TUNED, RememberedTunings, Tuned, told_settings
 from galerne.clock import Clock
 from galerne.engines import Abilities, LlamaEngine, LlamaSettings, Tuning, default_threads
 from galerne.engines.llama_settings import DEFAULT_SLOTS, KV_BYTES_PER_VALUE
+from galerne.engines.offload import NO_GPUS, Burden, GpuShare, plan_offload
 from galerne.engines.tuning import MORE_SLOTS
 from galerne.fleet import Node
 from galerne.models import Library, ModelFile
 from galerne.perf import ServingPlan, fit_plan, kv_bytes_per_token, serving_plan, step_weights
-from galerne.perf.advice import prompt_cache_bytes
+from galerne.perf.advice import LOCAL_ENGINE, prompt_cache_bytes
 
 LOCAL_NODE = "local"
 """Whose meter it is: this computer's. Its nodes are called ``local/MODEL``."""
 N_SLOTS = DEFAULT_SLOTS
 LADDER = ((4, 1 << 30), (2, 1 << 30), (1, 1 << 30), (1, 8192), (1, 4096), (1, 2048))
 """Answers at once and most tokens of context, tried in this order where memory is short."""
-TEKKEN_TOKENS = 131_072
-"""Vocabulary of the models for which the catalogue gives the size of the engine's buffers."""
-LEAST_BUFFERS_BYTES = 64 << 20
-"""The engine's process itself: with the built-in model it holds 58 MB in all."""
 MOST_FOR_SLOTS_RATIO = 0.1
 """More answers at once may take so much of the machine's memory: it is of use only while many ask."""
 BUILTIN_TEMPERATURE = 0.0
@@ -58,6 +56,7 @@ class LocalShelf:
         context_tokens: of one conversation.
         clock: time.
         tunings: what was measured here; a model is loaded with it from its next load on.
+        share: the GPUs that the installed engine can compute on, with what is free there now.
     """
 
     def __init__(
@@ -70,9 +69,14 @@ class LocalShelf:
         context_tokens: int,
         clock: Clock,
         tunings: RememberedTunings | None = None,
+        share: GpuShare = NO_GPUS,
     ) -> None:
         self._catalog = catalog
-        self._machine = replace(machine, accelerators=())  # the packaged engine computes on processors
+        self._host = replace(machine, accelerators=())
+        self._gpus = share.gpus
+        # Accelerators that the engine does not compute on are no part of what answers here.
+        self._machine = machine if self._gpus else self._host
+        self._most_gpu_layers = share.most_layers
         self._installed = installed
         self._default_id = find_installed(installed(), default_id).model_id
         self._context_tokens = context_tokens
@@ -116,7 +120,8 @@ class LocalShelf:
         shelved = self._shelved.get(node.node_id)
         if shelved is None or self._tunings is None or self._tunings.of(shelved.file) is not NEVER_TUNED:
             return None
-        return shelved.file, plain_settings(shelved.file, shelved.widest), room_for_slots(shelved.widest)
+        settings = replace(plain_settings(shelved.file, shelved.widest), burden=self._burden(shelved.widest))
+        return shelved.file, settings, room_for_slots(shelved.widest)
 
     def _node(self, file: ModelFile) -> Node:
         made_at = file.path.stat().st_mtime if file.path.exists() else 0.0
@@ -129,7 +134,8 @@ class LocalShelf:
     def _make(self, file: ModelFile, *, made_at: float) -> Node:
         tuned = self._tunings.of(file) if self._tunings else NEVER_TUNED
         widest = self._plan(file, tuned.tuning)
-        settings = replace(plain_settings(file, widest), **asdict(tuned.tuning))
+        burden = self._burden(widest)
+        settings = replace(plain_settings(file, widest), burden=burden, **asdict(tuned.tuning))
         engine = LlamaEngine(settings, clock=self._clock)
         shelved = _Shelved(file=file, engine=engine, tuned=tuned, widest=widest)
         is_default = file.model_id == self._default_id
@@ -143,7 +149,7 @@ class LocalShelf:
             aliases=(*(("default",) if is_default else ()), *file.aliases),
             created_at=made_at,
             default_temperature=BUILTIN_TEMPERATURE if file.is_builtin else None,
-            needed_bytes=needed_bytes(self._catalog, widest) + shelved.eyes_bytes,
+            needed_bytes=self._host_bytes(widest) + shelved.eyes_bytes,
             loads_on_demand=True,
             may_leave_idle=not is_default,
         )
@@ -158,11 +164,34 @@ class LocalShelf:
             self._catalog,
             file.spec,
             file.weight_format,
-            _working_part(self._machine, n_threads=n_threads),
+            _working_part(self._host, n_threads=n_threads),
             context_tokens=self._context_tokens,
             max_sequences=tuning.n_slots,
         )
-        return replace(plan, kv_bytes_per_value=KV_BYTES_PER_VALUE[tuning.kv_type])
+        plan = replace(plan, kv_bytes_per_value=KV_BYTES_PER_VALUE[tuning.kv_type])
+        burden = self._burden(plan)
+        if burden is None or not self._machine.accelerators or plan_offload(self._gpus, burden).gpu_ratio < 1:
+            return plan  # what is partly on the processor is as slow as that part, nearly
+        calibration = self._catalog.calibrations[f"{LOCAL_ENGINE}-accelerator"]
+        one = replace(self._machine, accelerators=self._machine.accelerators[:1])
+        return replace(plan, machine=one, calibration=calibration)
+
+    def _burden(self, plan: ServingPlan) -> Burden | None:
+        """What of a model may go to GPUs; None where there are none for the engine."""
+        if not self._gpus:
+            return None
+        fit = fit_plan(plan, free_bytes=0.0)
+        return Burden(
+            n_layers=plan.model.n_layers, layers_bytes=fit.needed_bytes, most_layers=self._most_gpu_layers
+        )
+
+    def _host_bytes(self, plan: ServingPlan) -> int:
+        """Memory of this machine that a model takes: all of it, less what GPUs have room for."""
+        whole_bytes = needed_bytes(self._catalog, plan)
+        if (burden := self._burden(plan)) is None:
+            return whole_bytes
+        on_gpus_bytes = burden.layers_bytes * plan_offload(self._gpus, burden).gpu_ratio
+        return max(LEAST_BUFFERS_BYTES, int(whole_bytes - on_gpus_bytes))
 
     def _adapt(self, node: Node, shelved: _Shelved, most_bytes: int) -> bool:
         """Take what was measured since the last load, and the first of the ladder that fits.
@@ -179,7 +208,7 @@ class LocalShelf:
             plan = replace(
                 widest, max_sequences=n_slots, context_tokens=min(most_tokens, widest.context_tokens)
             )
-            needed = needed_bytes(self._catalog, plan) + shelved.eyes_bytes
+            needed = self._host_bytes(plan) + shelved.eyes_bytes
             if needed <= most_bytes:
                 break
         if not is_new and plan == node.plan:
@@ -191,6 +220,8 @@ class LocalShelf:
     def _told(self, shelved: _Shelved) -> Mapping[str, str]:
         """What the engine runs with, and why; what was measured since waits for the next load."""
         told = told_settings(shelved.tuned, size_bytes=shelved.file.size_bytes)
+        if self._gpus:
+            told["gpu_layers"] = f"{shelved.engine.offload.n_gpu_layers}/{shelved.file.spec.n_layers + 1}"
         if self._tunings and self._tunings.of(shelved.file).tuning != shelved.tuned.tuning:
             told["next_load"] = "measured"
         return told
@@ -214,15 +245,6 @@ def room_for_slots(plan: ServingPlan) -> bool:
     more = MORE_SLOTS - DEFAULT_SLOTS
     more_bytes = more * kv_bytes_per_token(plan.model) * plan.context_tokens
     return more_bytes <= MOST_FOR_SLOTS_RATIO * plan.machine.memory_bytes
-
-
-def needed_bytes(catalog: Catalog, plan: ServingPlan) -> int:
-    """Memory of a model while it is loaded: weights, keys and values, buffers, prompts kept."""
-    # The largest buffer holds the logits of a batch, and so goes with the vocabulary.
-    share_ratio = min(1.0, plan.model.vocab_size / TEKKEN_TOKENS)
-    buffers_bytes = max(LEAST_BUFFERS_BYTES, catalog.facts["local-engine-buffers"].value * share_ratio)
-    overhead_bytes = buffers_bytes + prompt_cache_bytes(plan)
-    return int(fit_plan(plan, free_bytes=0.0, overhead_bytes=overhead_bytes).needed_bytes)
 
 
 def _ladder(n_slots: int) -> list[tuple[int, int]]:

@@ -19,6 +19,7 @@ from galerne.engines.child import Child
 from galerne.engines.http_line import line_to
 from galerne.engines.llama_run import Run, client_of, pools_tokens
 from galerne.engines.llama_settings import SMALL_BYTES, LlamaSettings, Tuning, default_threads
+from galerne.engines.offload import Offload, find_gpus, plan_offload
 from galerne.engines.openai_questions import abilities_of, count_tokens, embed, tokenize
 from galerne.engines.openai_stream import stream_answer
 from galerne.engines.protocol import (
@@ -72,6 +73,7 @@ class LlamaEngine:
         self._past_processor_s = 0.0
         self._loading: Child | None = None
         self._abilities = settings.abilities
+        self.offload = Offload()
 
     async def start(self) -> None:
         """Load the model; see ``Engine.start``."""
@@ -317,6 +319,9 @@ class LlamaEngine:
         key = secrets.token_urlsafe(32)
         embeds = await asyncio.to_thread(pools_tokens, self._settings.model_path)
         settings = self._child_settings(key, embeds=embeds)
+        if (burden := self._settings.burden) is not None:
+            self.offload = plan_offload(await find_gpus(), burden)
+            settings["offload"] = asdict(self.offload)
         try:
             child = await Child.spawn([sys.executable, "-P", str(_CHILD)], settings=settings)
         except OSError as error:

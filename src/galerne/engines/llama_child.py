@@ -42,6 +42,8 @@ def _serve(settings: dict[str, Any]) -> tuple[dict[str, Any], object | None]:
         import xllamacpp  # noqa: PLC0415  # its absence is an answer
     except ImportError as error:
         return {"state": "missing", "problem": str(error)}, None
+    if settings.get("only_devices"):
+        return {"state": "devices", "gpus": _gpus(xllamacpp)}, None
     start_s = time.perf_counter()
     try:
         server = xllamacpp.Server(_params(xllamacpp, settings))
@@ -49,6 +51,20 @@ def _serve(settings: dict[str, Any]) -> tuple[dict[str, Any], object | None]:
         return {"state": "refused", "problem": str(error)}, None
     load_s = time.perf_counter() - start_s
     return {"state": "ready", "address": server.listening_address, "load_s": load_s}, server
+
+
+def _gpus(xllamacpp: Any) -> list[dict[str, Any]]:
+    """What this build of the engine can compute on beside the processor; GPUs only, integrated ones too."""
+    return [
+        {
+            "name": device["name"],
+            "description": device["description"],
+            "free_bytes": device["memory_free"],
+            "memory_bytes": device["memory_total"],
+        }
+        for device in xllamacpp.get_device_info()
+        if "GPU" in getattr(device["type"], "name", str(device["type"]))
+    ]
 
 
 def _params(xllamacpp: Any, settings: dict[str, Any]) -> Any:
@@ -69,6 +85,13 @@ def _params(xllamacpp: Any, settings: dict[str, Any]) -> Any:
     params.cpuparams_batch.n_threads = settings.get("n_batch_threads", settings["n_threads"])
     # Threads without work sleep: polling for it is no faster, and burns watts between steps.
     params.cpuparams.poll = params.cpuparams_batch.poll = 0
+    if (offload := settings.get("offload")) is not None:
+        # What was decided is not decided again by the engine, with another idea of what will be needed.
+        params.fit_params = False
+        params.n_gpu_layers, params.main_gpu = offload["n_gpu_layers"], offload["main_gpu"]
+        if offload["tensor_split"]:
+            unused = len(params.tensor_split) - len(offload["tensor_split"])
+            params.tensor_split = [*offload["tensor_split"], *[0.0] * unused]
     if (wished := settings.get("flash_attention")) is not None:
         kinds, word = xllamacpp.llama_flash_attn_type, "ENABLED" if wished else "DISABLED"
         params.flash_attn_type = getattr(kinds, f"LLAMA_FLASH_ATTN_TYPE_{word}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from galerne.engines.offload import Burden
 from galerne.engines.protocol import Abilities
 
 SMALL_BYTES = 64 << 20
@@ -75,6 +76,7 @@ class LlamaSettings:
         patience_s: how long a request waits for a crashed engine to come back.
         grace_s: how long the process may take to end when asked politely.
         abilities: what the file says of the model, until the engine has loaded it and knows.
+        burden: what of the model may go to GPUs, by their free memory at each start; None for nothing.
         heartbeat_s: how often it must give a sign of life, and how long that may take; after three
             missed ones it is replaced.
         projector_path: the file that gives the model eyes; None for none.
@@ -96,3 +98,4 @@ class LlamaSettings:
     abilities: Abilities = field(default_factory=Abilities)
     heartbeat_s: float = 5.0
     projector_path: Path | None = None
+    burden: Burden | None = None

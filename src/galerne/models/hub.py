@@ -48,7 +48,6 @@ class HubFile:
     Attributes:
         sha256: what its bytes must add up to; empty where the hub does not say.
         revision: commit or branch.
-        saved_as: the name it gets on this disk; empty for its own.
     """
 
     repository: str
@@ -56,12 +55,11 @@ class HubFile:
     size_bytes: int
     sha256: str = ""
     revision: str = "main"
-    saved_as: str = ""
 
     @property
     def name(self) -> str:
         """The name it has on this disk."""
-        return self.saved_as or PurePosixPath(self.filename).name
+        return PurePosixPath(self.filename).name
 
     @property
     def format_id(self) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 
+from galerne.chat.figures import quantity
 from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import installed
 from galerne.cli.metering import survey
 from galerne.cli.screen import machine_table, make_console, print_json
 from galerne.cli.settings import Settings, read_settings
 from galerne.clock import SystemClock
+from galerne.engines.offload import Gpu, find_gpus, is_built_for_gpus
 from galerne.language import phrases
 from galerne.machine import MachineReport, describe
 from galerne.machine.meter import Rung
@@ -27,18 +30,28 @@ def doctor(*, as_json: bool) -> None:
     """Look at everything an answer needs."""
     settings = read_settings(os.environ)
     foundation = lay_foundation(settings, clock=SystemClock())
-    report = describe(foundation.machine(), engine_is_generic=_engine_is_generic())
+    report = describe(foundation.machine(), engine_is_generic=not is_built_for_gpus())
+    gpus = _gpus()
     rungs = survey(settings, foundation.machine(), clock=foundation.clock)
     if as_json:
         meter = {"rung": _in_use(rungs).name, "rungs": [asdict(rung) for rung in rungs]}
         engine, folder = _engine(settings), str(settings.home)
-        print_json({**asdict(report), "meter": meter, "engine": engine, "home": folder})
+        print_json(
+            {
+                **asdict(report),
+                "meter": meter,
+                "engine": engine,
+                "home": folder,
+                "gpus": list(map(asdict, gpus)),
+            }
+        )
         return
     console = make_console()
     words = phrases("galerne.cli", settings.language)
     console.print(machine_table(report, language=settings.language))
     lines = {
         words["doctor_engine"]: _engine(settings),
+        words["doctor_gpus"]: _told_gpus(gpus, settings),
         words["doctor_sensors"]: _sensors(report, settings),
         words["doctor_meter"]: words["doctor_rung"].format(
             rung=words[f"rung_{_in_use(rungs).name}"], covers=_in_use(rungs).covers
@@ -74,14 +87,24 @@ def _engine(settings: Settings) -> str:
     return words["doctor_engine_ok"].format(version=metadata.version(ENGINE_PACKAGE))
 
 
-def _engine_is_generic() -> bool:
-    """Whether the engine came ready-made from the package index, and not compiled here or for a GPU."""
-    try:
-        distribution = metadata.distribution(ENGINE_PACKAGE)
-    except metadata.PackageNotFoundError:
-        return False
-    wheel = distribution.read_text("WHEEL") or ""
-    return "manylinux" in wheel and not {"cu", "rocm", "vulkan"} & set(distribution.version.split("+")[1:])
+def _gpus() -> tuple[Gpu, ...]:
+    """What the installed engine can compute on beside the processor."""
+    return asyncio.run(find_gpus()) if is_built_for_gpus() else ()
+
+
+def _told_gpus(gpus: Sequence[Gpu], settings: Settings) -> str:
+    words = phrases("galerne.cli", settings.language)
+    if settings.gpu_layers == 0:
+        return words["doctor_gpu_off"]
+    told = [
+        words["doctor_gpu"].format(
+            name=gpu.description or gpu.name,
+            free=quantity(gpu.free_bytes, "B", language=settings.language),
+            memory=quantity(gpu.memory_bytes, "B", language=settings.language),
+        )
+        for gpu in gpus
+    ]
+    return ", ".join(told) or words["doctor_gpu_none"]
 
 
 def _sensors(report: MachineReport, settings: Settings) -> str:

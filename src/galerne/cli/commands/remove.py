@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-
-import httpx
 
 from galerne.chat.figures import quantity
-from galerne.cli.daemon import own_key
+from galerne.cli.caller import ask_daemon
 from galerne.cli.installed import find_installed, installed
 from galerne.cli.screen import make_console, print_json
 from galerne.cli.settings import Settings, read_settings
-from galerne.errors import InvalidRequest, ModelKept, ServerUnreachable
+from galerne.errors import InvalidRequest, ModelKept
 from galerne.language import phrases
-from galerne.models import Library, ModelFile
+from galerne.models import ModelFile
 from galerne.models.library import BUILTIN_STORE, OWN_STORE
 from galerne.models.origins import note_origin
 from galerne.storage import read_daemon
 
-PATIENCE_S = 5.0
-RUNNING = {"ready", "loading", "starting", "busy"}
+ENGINES = "/v1/galerne/engines"
+NOT_LOADED = "installed"
 
 
 def remove(*, name: str, yes: bool, as_json: bool) -> None:
@@ -34,8 +31,7 @@ def remove(*, name: str, yes: bool, as_json: bool) -> None:
     """
     settings = read_settings(os.environ)
     words, console = phrases("galerne.cli", settings.language), make_console()
-    found = installed(settings)
-    file = find_installed(found, name)
+    file = find_installed(installed(settings), name)
     _require_ours(file)
     _require_unused(file, settings)
     size = str(quantity(file.size_bytes, "B", language=settings.language))
@@ -48,19 +44,13 @@ def remove(*, name: str, yes: bool, as_json: bool) -> None:
         if console.input(f"{question} ", markup=False).strip().lower()[:1] not in {"y", "o"}:
             console.print(words["rm_kept"], markup=False)
             return
-    for path in (*file.pieces, *_eyes_alone(file, found)):
+    for path in file.pieces:
         path.unlink(missing_ok=True)
         note_origin(path.parent, path.name, None)
     if as_json:
         print_json({"removed": file.model_id, "freed_bytes": file.size_bytes})
     else:
         console.print(words["rm_done"].format(model=file.model_id, size=size), markup=False)
-
-
-def _eyes_alone(file: ModelFile, found: Library) -> list[Path]:
-    """The file that lets it see images, if no other model looks through it."""
-    users = [other for other in found.files if other.projector == file.projector]
-    return [file.projector.path] if file.projector is not None and users == [file] else []
 
 
 def _require_ours(file: ModelFile) -> None:
@@ -75,14 +65,7 @@ def _require_unused(file: ModelFile, settings: Settings) -> None:
     daemon = read_daemon(settings.home)
     if daemon is None or daemon.address is None:
         return
-    headers = {"Authorization": f"Bearer {key}"} if (key := own_key(settings)) else {}
-    url = f"{daemon.address}/v1/galerne/chain"
-    try:
-        response = httpx.get(url, headers=headers, timeout=PATIENCE_S, trust_env=False)
-        response.raise_for_status()
-    except httpx.HTTPError as error:
-        raise ServerUnreachable(address=daemon.address, problem=type(error).__name__) from error
-    engine = response.json()["engine"]
-    if engine["model_id"] == file.model_id and engine["state"] in RUNNING:
-        problem = f"the daemon at {daemon.address} has it loaded"
+    rows = ask_daemon(settings, daemon.address, "GET", ENGINES)["data"]
+    if any(row["model_id"] == file.model_id and row["presence"] != NOT_LOADED for row in rows):
+        problem = f"the daemon at {daemon.address} has it loaded: `galerne stop {file.model_id}` unloads it"
         raise ModelKept(model_id=file.model_id, problem=problem)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from galerne.chat.figures import decimal, quantity
-from galerne.cli.foundation import lay_foundation
+from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.installed import find_installed, installed
+from galerne.cli.needed import needed_bytes
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import Settings, read_settings
 from galerne.cli.tuned import RememberedTunings, Tuned
@@ -20,7 +22,7 @@ from galerne.clock import SystemClock
 from galerne.language import phrases
 from galerne.models import ModelFile, read_gguf_header
 from galerne.models.origins import Origin, read_origins
-from galerne.perf import kv_bytes
+from galerne.perf import serving_plan
 
 CONTEXTS = (4096, 8192, 32_768, 131_072, 262_144)
 """Contexts for which the memory is shown, up to the model's own."""
@@ -43,9 +45,8 @@ def show(*, name: str, template: bool, check: bool, as_json: bool) -> None:
         return
     origin = read_origins(file.path.parent).get(file.path.name)
     foundation = lay_foundation(settings, clock=SystemClock())
-    overhead_bytes = foundation.catalog.facts["local-engine-buffers"].value
     tuned = RememberedTunings(settings.home, foundation.machine()).of(file)
-    memory = [_memory_row(file, n_tokens, overhead_bytes) for n_tokens in _contexts(file)]
+    memory = [_memory_row(foundation, file, n_tokens) for n_tokens in _contexts(file)]
     sha256 = _computed(file.pieces) if check else file.sha256 or (origin.sha256 if origin else "")
     if as_json:
         about = _document(file, origin, memory, sha256=sha256, computed=check)
@@ -59,11 +60,19 @@ def _contexts(file: ModelFile) -> list[int]:
     return sorted({min(n_tokens, longest) for n_tokens in CONTEXTS})
 
 
-def _memory_row(file: ModelFile, context_tokens: int, overhead_bytes: float) -> dict[str, float]:
-    per_sequence_bytes = float(kv_bytes(file.spec, float(context_tokens), kv_bytes_per_value=2.0))
-    needed = {
-        f"needed_{n}_bytes": file.weights_bytes + n * per_sequence_bytes + overhead_bytes for n in SLOTS
-    }
+def _memory_row(foundation: Foundation, file: ModelFile, context_tokens: int) -> dict[str, float]:
+    """As the daemon counts it."""
+    needed = {}
+    for n_slots in SLOTS:
+        plan = serving_plan(
+            foundation.catalog,
+            file.spec,
+            file.weight_format,
+            replace(foundation.machine(), accelerators=()),
+            context_tokens=context_tokens,
+            max_sequences=n_slots,
+        )
+        needed[f"needed_{n_slots}_bytes"] = float(needed_bytes(foundation.catalog, plan))
     return {"context_tokens": context_tokens, **needed}
 
 
@@ -90,7 +99,6 @@ def _document(
         "known": file.is_known,
         "store": file.store,
         "paths": [str(path) for path in file.pieces],
-        "projector": str(file.projector.path) if file.projector else None,
         "size_bytes": file.size_bytes,
         "format_id": file.format_id,
         "bytes_per_weight": file.weight_format.bytes_per_weight,
@@ -115,11 +123,6 @@ def _document(
     }  # fmt: skip
 
 
-def _files(file: ModelFile) -> list[Path]:
-    """What it is made of, its eyes included."""
-    return [*file.pieces, *([file.projector.path] if file.projector else [])]
-
-
 def _print(
     settings: Settings,
     file: ModelFile,
@@ -139,7 +142,7 @@ def _print(
     lines = {
         words["model"]: spec.name,
         words["show_aliases"]: ", ".join(file.aliases),
-        words["show_file"]: "\n".join(map(str, _files(file))),
+        words["show_file"]: "\n".join(map(str, file.pieces)),
         words["show_store"]: file.store,
         words["size"]: str(quantity(file.size_bytes, "B", language=language)),
         words["format"]: f"{file.weight_format.name} ({file.format_id})",

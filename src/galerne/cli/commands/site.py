@@ -136,6 +136,8 @@ def _plan(wish: Wish, report: Path | None) -> SitePlan:
     """The plan, its report written where one is asked for."""
     settings = read_settings(os.environ)
     words = phrases("galerne.cli", settings.language)
+    if report is not None:
+        _require_writable(report)
     with wish.located(), show_progress(words["planning"]) as on_progress:
         wanted, folder = wish.read()
         hourly = read_hourly(wanted.series, folder=folder)
@@ -253,6 +255,18 @@ def show_progress(what: str) -> Iterator[Callable[[float], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse before minutes are spent on what could not be kept; what is there is not touched."""
+    is_new = not path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise InvalidScenario(path=str(path), problem=f"the report cannot be written: {error}") from error
 
 
 def _write_report(

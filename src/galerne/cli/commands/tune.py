@@ -9,9 +9,10 @@ from dataclasses import replace
 from galerne.chat.figures import NARROW_SPACE, number, quantity
 from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.installed import find_installed, installed
+from galerne.cli.needed import needed_bytes
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import Settings, read_settings
-from galerne.cli.shelf import LocalShelf, needed_bytes, plain_settings, room_for_slots
+from galerne.cli.shelf import LocalShelf, plain_settings, room_for_slots
 from galerne.cli.tuned import NEVER_TUNED, RememberedTunings, Tuned
 from galerne.cli.tuned_words import document, explained, told
 from galerne.clock import SystemClock
