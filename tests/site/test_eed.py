@@ -2,6 +2,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from galerne.language import Language
 from galerne.site import (
     eed_to_csv,
     eed_to_json,
+    form_template,
     make_report,
     metered_from_ledger,
     metered_from_plan,
@@ -230,3 +232,24 @@ def test_cooling_degree_days_follow_the_place():
         ).value("CDD")
         == days["singapore"]
     )
+
+
+def test_what_is_missing_is_asked_for_once_in_a_file(tmp_path):
+    made = report(tmp_path, form="")
+    for language in Language:
+        form = form_template(made, language=language)
+        assert read_form(form) == read_form("")  # all of it a comment until somebody knows
+    asked = form.replace("# ", "", 1)
+    for symbol in ("S_CR", "E_COOL", "T_WH"):
+        assert f"# {symbol} = 0.0" in asked
+    filled = re.sub(r"^# ([A-Z_]+) = 0\.0", r"\1 = 12.0", form, flags=re.MULTILINE)
+    filled = re.sub(r'^# (\w+) = ""', r'\1 = "x"', filled.split("# [[meters]]")[0], flags=re.MULTILINE)
+    again = report(tmp_path, form=filled.replace('place = "x"', 'place = "essonne"'))
+    assert [key for key in again.to_fill if not key.startswith("meters.")] == []
+
+
+def test_a_measured_quantity_without_a_registered_meter_is_asked_for(tmp_path):
+    made = report(tmp_path)  # the form registers meters of E_DC and E_IT
+    assert "meters.W_IN" in made.to_fill
+    assert "meters.E_DC" not in made.to_fill
+    assert 'quantity = "W_IN"' in form_template(made, language=Language.ENGLISH)

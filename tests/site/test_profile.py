@@ -4,8 +4,17 @@ import pytest
 
 from galerne.catalog import default_catalog
 from galerne.errors import InvalidScenario
+from galerne.language import Language
 from galerne.ledger import Ledger
-from galerne.site import load_profile, plan_site, profile_scenario, read_history, read_scenario
+from galerne.site import (
+    load_profile,
+    plan_site,
+    profile_scenario,
+    read_history,
+    read_scenario,
+    thin_parts,
+    word_thin,
+)
 from galerne.site.history import AnswerCount, History
 from galerne.storage import sqlite_url
 from tests.ledger.bench import Bench
@@ -96,3 +105,25 @@ def test_an_empty_ledger_is_an_empty_history(tmp_path):
     history = read_history(ledger)
     ledger.close()
     assert history == History()
+
+
+def test_a_short_history_is_said_to_be_thin():
+    day = History(answers=[answer(MONDAY + dt.timedelta(hours=n)) for n in range(12)])
+    thin = load_profile(day)
+    assert thin_parts(thin) == ("days", "week", "hours")
+    text = profile_scenario(
+        thin, place="essonne", zone="FR", system="dgx-h200", model="m", weight_format="fp8"
+    )
+    assert text.count("# Thin: ") == 3
+    assert read_scenario(text).load is not None
+    assert "jours" in word_thin(thin, language=Language.FRENCH)[0]
+
+
+def test_a_month_of_answers_is_not():
+    month = [answer(MONDAY + dt.timedelta(days=n % 28, hours=n % 24)) for n in range(300)]
+    profile = load_profile(History(answers=month))
+    assert thin_parts(profile) == ()
+    text = profile_scenario(
+        profile, place="essonne", zone="FR", system="dgx-h200", model="m", weight_format="fp8"
+    )
+    assert "Thin" not in text

@@ -141,7 +141,11 @@ def site_report_eed(
     ] = None,
     year: Annotated[int, typer.Option(help="Calendar year reported (default: this one).")] = 0,
     form: Annotated[
-        Path | None, typer.Option(help="What no meter knows, as in examples/operator.toml.")
+        Path | None,
+        typer.Option(
+            help="What no meter knows, as in examples/operator.toml; a file that is not there is written: "
+            "what is missing, to fill in."
+        ),
     ] = None,
     from_ledger: Annotated[
         bool, typer.Option("--from-ledger", help="Take the IT energy from this installation's ledger.")

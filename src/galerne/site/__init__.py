@@ -9,6 +9,7 @@ ledger; ``make_report`` is the operator's yearly report.
 from galerne.site.compare import OBJECTIVES, SiteComparison, compare_sites, comparison_to_json
 from galerne.site.configure import Configuration, ConfigurationSearch, search_configurations, search_to_json
 from galerne.site.eed import EedReport, make_report, metered_from_ledger, metered_from_plan, read_form
+from galerne.site.eed_form import form_template
 from galerne.site.eed_page import eed_to_csv, eed_to_json, render_eed
 from galerne.site.export import plan_to_json
 from galerne.site.facility import FacilityHour
@@ -18,7 +19,7 @@ from galerne.site.hours import hours_to_csv
 from galerne.site.metered import Metered, read_metered
 from galerne.site.place import PlaceProfile, profile_place, profile_to_json
 from galerne.site.plan import Comparison, SitePlan, plan_site
-from galerne.site.profile import LoadProfile, load_profile, profile_scenario
+from galerne.site.profile import LoadProfile, load_profile, profile_scenario, thin_parts, word_thin
 from galerne.site.reading import locate_fault, read_scenario
 from galerne.site.scenario import Scenario
 from galerne.site.schema import scenario_schema
@@ -46,6 +47,7 @@ __all__ = [
     "comparison_to_json",
     "eed_to_csv",
     "eed_to_json",
+    "form_template",
     "hours_to_csv",
     "load_profile",
     "locate_fault",
@@ -69,5 +71,7 @@ __all__ = [
     "search_configurations",
     "search_to_json",
     "summarise_plan",
+    "thin_parts",
+    "word_thin",
     "year_limits",
 ]

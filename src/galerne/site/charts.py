@@ -168,7 +168,7 @@ def _draw_side(
             x=alt.X(
                 "from:Q",
                 scale=alt.Scale(domain=domain, zero=False),
-                axis=alt.Axis(title=title, tickCount=3, format="~g"),
+                axis=alt.Axis(title=title, tickCount=3, format="~r"),
             ),
             x2="to:Q",
             color=alt.condition("datum.strong", alt.value(SEA), alt.value(SEA_WASH)),

@@ -305,6 +305,9 @@ def make_report(
     to_fill = tuple(f"identity.{key}" for key in IDENTITY if not form.identity.get(key))
     to_ask = [row.symbol for row in indicators if row.symbol not in (*RATIOS, "E_RES_TOT")]
     to_fill += tuple(f"declared.{symbol}" for symbol in to_ask if symbol not in known)
+    registered = {meter.quantity for meter in form.meters}
+    measured = [row.symbol for row in indicators if row.method == "measured" and metered.basis == "metered"]
+    to_fill += tuple(f"meters.{symbol}" for symbol in measured if symbol not in registered)
     return EedReport(
         year=metered.year,
         basis=metered.basis,

@@ -10,11 +10,14 @@ from importlib import resources
 import numpy as np
 
 from galerne.errors import InvalidScenario
+from galerne.language import Language, phrases
 from galerne.site.history import History
 
 _DAYS_PER_WEEK = 7
 _SATURDAY = 5
 _LEAST_ANSWERS = 10  # fewer make no shape
+_ENOUGH_DAYS = 28
+_ENOUGH_ANSWERS = 240  # ten for each hour of the day
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +76,23 @@ def load_profile(history: History, *, standard_offset_s: float = 0.0) -> LoadPro
     )
 
 
+def thin_parts(profile: LoadProfile) -> tuple[str, ...]:
+    """What a profile says on thin evidence: ``days`` of its mean and range, its ``week``, its ``hours``."""
+    thin = {
+        "days": profile.n_days < _ENOUGH_DAYS,
+        "week": profile.n_days < _DAYS_PER_WEEK,
+        "hours": profile.n_answers < _ENOUGH_ANSWERS,
+    }
+    return tuple(name for name, is_thin in thin.items() if is_thin)
+
+
+def word_thin(profile: LoadProfile, *, language: Language) -> tuple[str, ...]:
+    """The same as sentences."""
+    say = phrases("galerne.site", language)
+    facts = {"n_days": profile.n_days, "n_answers": profile.n_answers, "enough": _ENOUGH_DAYS}
+    return tuple(say[f"thin_{name}"].format(**facts) for name in thin_parts(profile))
+
+
 def _weekend_ratio(weekend: list[bool], counts: np.ndarray) -> float:
     is_weekend = np.array(weekend)
     if is_weekend.all() or not is_weekend.any() or len(weekend) < _DAYS_PER_WEEK:
@@ -108,6 +128,7 @@ def profile_scenario(
     return template.format(
         n_answers=profile.n_answers,
         n_days=profile.n_days,
+        thin="".join(f"# Thin: {text}\n" for text in word_thin(profile, language=Language.ENGLISH)),
         place=place,
         zone=zone,
         system=system,

@@ -7,6 +7,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import Console
+
 from galerne.catalog import Catalog
 from galerne.cli.commands.site import Wish, show_progress
 from galerne.cli.screen import make_console, plain_table, print_json
@@ -20,6 +22,7 @@ from galerne.site import (
     Metered,
     eed_to_csv,
     eed_to_json,
+    form_template,
     load_profile,
     make_report,
     metered_from_ledger,
@@ -31,6 +34,7 @@ from galerne.site import (
     read_hourly,
     read_metered,
     render_eed,
+    word_thin,
     year_limits,
 )
 from galerne.site.wording import wording_in
@@ -67,6 +71,9 @@ def from_ledger(*, place: str, system: str, model: str, weight_format: str, n_us
         n_users=n_users,
     )
     print(text, end="")
+    warn = Console(stderr=True, highlight=False)
+    for sentence in word_thin(profile, language=settings.language):
+        warn.print(f"! {sentence}", style="bold yellow", markup=False)
 
 
 def report_eed(
@@ -99,14 +106,20 @@ def report_eed(
                 scenario, catalog=catalog_for(scenario, catalog), hourly=hourly, on_progress=on_progress
             )
         metered = metered_from_plan(plan, year=year, catalog=catalog)
-    answers = read_form(_text(form) if form else "")
+    is_new = form is not None and not form.exists()
+    answers = read_form(_text(form) if form and not is_new else "")
     report = make_report(metered, answers, grid_g_per_kwh=catalog.zones[zone].g_per_kwh, catalog=catalog)
+    if form is not None and is_new:
+        _write_text(form, form_template(report, language=settings.language))
     if out is not None:
         _write(report, out, settings)
     if as_json:
         print_json(eed_to_json(report))
         return
     _print(report, settings, out)
+    if is_new:
+        words = phrases("galerne.cli", settings.language)
+        make_console().print(words["form_written"].format(path=form), markup=False)
 
 
 def _from_ledger(settings: Settings, year: int) -> Metered:
@@ -146,11 +159,15 @@ def _write(report: EedReport, out: Path, settings: Settings) -> None:
         ".json": json.dumps(eed_to_json(report), ensure_ascii=False, indent=2),
         ".csv": eed_to_csv(report),
     }
+    for suffix, text in texts.items():
+        _write_text(out.with_name(out.name + suffix), text)
+
+
+def _write_text(path: Path, text: str) -> None:
     try:
-        for suffix, text in texts.items():
-            out.with_name(out.name + suffix).write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InvalidScenario(path=str(out), problem=f"the report cannot be written: {error}") from error
+        raise InvalidScenario(path=str(path), problem=f"cannot be written: {error}") from error
 
 
 def _print(report: EedReport, settings: Settings, out: Path | None) -> None:
@@ -182,6 +199,6 @@ def _print(report: EedReport, settings: Settings, out: Path | None) -> None:
         )
         console.print(say["eed_label"].format(symbol=shown.symbol, letter=shown.letter) + way, markup=False)
     if report.to_fill:
-        console.print(f"{say['eed_to_fill']}: {', '.join(report.to_fill)}", style="dim", markup=False)
+        console.print(f"{say['eed_to_fill']}{say['colon']} {', '.join(report.to_fill)}", style="dim", markup=False)
     if out is not None:
         console.print(words["report_written"].format(path=f"{out}.html"), markup=False)
