@@ -199,6 +199,7 @@ def _print(report: EedReport, settings: Settings, out: Path | None) -> None:
         )
         console.print(say["eed_label"].format(symbol=shown.symbol, letter=shown.letter) + way, markup=False)
     if report.to_fill:
-        console.print(f"{say['eed_to_fill']}{say['colon']} {', '.join(report.to_fill)}", style="dim", markup=False)
+        missing = f"{say['eed_to_fill']}{say['colon']} {', '.join(report.to_fill)}"
+        console.print(missing, style="dim", markup=False)
     if out is not None:
         console.print(words["report_written"].format(path=f"{out}.html"), markup=False)
