@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -214,6 +214,7 @@ class Services:
         quotas: where limits are set.
         has_people: whether somebody has an account on the pages; from then on nobody asks without a key.
         prices: what a million tokens of each served model costs.
+        fetch_image: how an image of another server is fetched, guarded; None where that is not allowed.
         new_id: where identifiers come from.
         pad: how many characters of padding a chunk gets in Mistral's dialect.
         heartbeat_s: how long a stream may be silent.
@@ -237,6 +238,7 @@ class Services:
     limits: Callable[[Sequence[str] | None], Sequence[Standing]] | None = None
     quotas: Quotas | None = None
     has_people: Callable[[], bool] = lambda: False
+    fetch_image: Callable[[str], Awaitable[bytes]] | None = None
     new_id: Callable[[], str] = random_id
     pad: Callable[[], int] = random_pad
     heartbeat_s: float = 10.0

@@ -13,6 +13,7 @@ from galerne.api import Services, create_app, hash_key
 from galerne.chat.client import ApiClient
 from galerne.chat.store import open_conversations
 from galerne.chat.tools.configuration import read_tool_file
+from galerne.chat.tools.fetch import fetch_image
 from galerne.chat.tools.mcp_servers import McpServer
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.toolbox import Toolbox
@@ -104,6 +105,7 @@ def _make_services(
         site=Planner(catalog),
         limits=lambda subjects: ledger.quotas.standings(subjects, at=foundation.clock.now_at()),
         quotas=ledger.quotas,
+        fetch_image=fetch_image if settings.fetches_images and not settings.offline else None,
         prices=lambda: model_prices(
             [(node.model_id, node.plan) for node in gateway.nodes],
             foundation.prices(),

@@ -46,6 +46,7 @@ SETTINGS: Mapping[str, str] = {
     "GALERNE_HOSTS": "Names, separated by commas, by which others call this machine (default: none).",
     "GALERNE_API_KEY": "Key that clients must send; required on any address but loopback.",
     "GALERNE_HUB": "Hub that `galerne pull` fetches from (default: HF_ENDPOINT, else https://huggingface.co).",
+    "GALERNE_FETCH_IMAGES": "1 to fetch images that requests name by address, public ones only (default: 0).",
     "GALERNE_OFFLINE": "1 to fetch nothing from any network (default: 0).",
     "GALERNE_CONTEXT_TOKENS": "Context of one conversation (default: the model's own, at most 8192).",
     "GALERNE_KEEP_LOADED": "How long an unused model stays loaded (default: 5m; `forever` to keep it).",
@@ -120,6 +121,7 @@ class Settings:
     keep_loaded_s: float | None = DEFAULT_KEEP_LOADED_S
     load_patience_s: float | None = DEFAULT_LOAD_PATIENCE_S
     load_anyway: bool = False
+    fetches_images: bool = False
     memory_bytes: int | None = None
     pinned: tuple[str, ...] = ()
     tunes_idle: bool = True
@@ -223,6 +225,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         keep_loaded_s=_duration_s(environ, "GALERNE_KEEP_LOADED", DEFAULT_KEEP_LOADED_S),
         load_patience_s=_duration_s(environ, "GALERNE_LOAD_PATIENCE", DEFAULT_LOAD_PATIENCE_S),
         load_anyway=_truth(environ, "GALERNE_LOAD_ANYWAY"),
+        fetches_images=_truth(environ, "GALERNE_FETCH_IMAGES"),
         memory_bytes=int(_number(environ, "GALERNE_MEMORY_BYTES", None, least=1.0) or 0) or None,
         pinned=_names(environ, "GALERNE_PINNED"),
     )

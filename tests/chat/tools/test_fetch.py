@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from galerne.chat.tools.fetch import LARGEST_BYTES, fetch
+from galerne.chat.tools.fetch import LARGEST_BYTES, fetch, fetch_image
 from galerne.chat.tools.web_page import text_of
 from galerne.errors import AddressRefused
 
@@ -124,3 +124,19 @@ async def test_of_a_page_the_words_remain():
     assert "Hello" in text
     assert "evil" not in text
     assert "menu" not in text
+
+
+@pytest.mark.anyio
+async def test_an_image_is_asked_for_as_one_and_a_failure_is_none():
+    replies = iter([httpx.Response(200, content=b"bytes"), httpx.Response(404)])
+    asked = []
+
+    def answer(request):
+        asked.append(request.headers["accept"])
+        return next(replies)
+
+    transport = httpx.MockTransport(answer)
+    assert await fetch_image("https://example.org/a", resolve=resolve, transport=transport) == b"bytes"
+    assert asked[0].startswith("image/png")
+    with pytest.raises(AddressRefused, match="status 404"):
+        await fetch_image("https://example.org/a", resolve=resolve, transport=transport)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from galerne.api.answering import served_name
+from galerne.api.images_elsewhere import with_images_here
 from galerne.api.routes.replies import answered, asked, reply, speaks_mistral
 from galerne.api.services import Services
 from galerne.api.wire.answer import ChatCompletion, completion_body
@@ -30,7 +31,7 @@ def chat_routes(services: Services) -> APIRouter:
         openapi_extra=asked(ChatRequest),
     )
     async def chat_completions(request: Request) -> Response:
-        content = await request.body()
+        content = await with_images_here(await request.body(), services.fetch_image)
         body = parse_chat_request(content)
         if is_strict(request):
             check_mistral(content, body)

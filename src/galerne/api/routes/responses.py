@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from galerne.api.answering import served_name
+from galerne.api.images_elsewhere import with_images_here
 from galerne.api.routes.replies import answered, asked, reply
 from galerne.api.services import Services
 from galerne.api.wire.response import (
@@ -30,7 +31,8 @@ def response_routes(services: Services) -> APIRouter:
         openapi_extra=asked(ResponsesRequest),
     )
     async def respond(request: Request) -> Response:
-        body = parse_body(ResponsesRequest, await request.body(), harmless=HARMLESS)
+        content = await with_images_here(await request.body(), services.fetch_image)
+        body = parse_body(ResponsesRequest, content, harmless=HARMLESS)
         draft = ResponseDraft(
             body,
             response_id=f"resp_{request.state.request_id}",
@@ -53,7 +55,8 @@ def response_routes(services: Services) -> APIRouter:
         openapi_extra=asked(ResponsesRequest),
     )
     async def count(request: Request) -> Response:
-        body = parse_body(ResponsesRequest, await request.body(), harmless=HARMLESS)
+        content = await with_images_here(await request.body(), services.fetch_image)
+        body = parse_body(ResponsesRequest, content, harmless=HARMLESS)
         n_tokens = await services.gateway.count_tokens(body.question(request.state.request_id))
         return JSONResponse(InputTokens(input_tokens=n_tokens).model_dump())
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from galerne.api.answering import Asker, load_terms, served_name
 from galerne.api.connection import CLIENT_LEFT, while_connected
+from galerne.api.images_elsewhere import with_images_here
 from galerne.api.routes.replies import answered, asked, reply, speaks_mistral
 from galerne.api.services import Services
 from galerne.api.wire import embeddings, texts
@@ -128,7 +129,8 @@ def token_routes(services: Services) -> APIRouter:
         openapi_extra=asked(TokensRequest),
     )
     async def count(request: Request) -> Response:
-        body = parse_body(TokensRequest, await request.body(), harmless={})
+        content = await with_images_here(await request.body(), services.fetch_image)
+        body = parse_body(TokensRequest, content, harmless={})
         question = body.question(request.state.request_id)
         n_tokens = await services.gateway.count_tokens(question, terms=load_terms(request.headers))
         return JSONResponse(TokenCount(model=served_name(services, body.model), count=n_tokens).model_dump())

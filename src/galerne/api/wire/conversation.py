@@ -17,6 +17,7 @@ from galerne.images import Image, read_data_url
 
 MAX_IMAGES = 16
 TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
+NOT_FETCHED = "images of other servers are not fetched here; send the image itself as a data: URL"
 NO_ID = frozenset({"", "null"})
 """Mistral's own client writes ``null`` where a call has no id."""
 IMAGE_PARTS = frozenset({"image_url", "input_image"})
@@ -236,5 +237,5 @@ def _image(path: str, part: TextPart, *, at: int) -> Image:
         raise InvalidRequest(path=path, problem="an image part needs its image_url")
     url = part.image_url if isinstance(part.image_url, str) else part.image_url.url
     if urlsplit(url[:8]).scheme.lower() in {"http", "https"}:
-        raise ImageRefused(path=path, problem="images of other servers are not fetched here")
+        raise ImageRefused(path=path, problem=NOT_FETCHED)
     return read_data_url(url, path=path, at=at)

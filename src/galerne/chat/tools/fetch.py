@@ -18,8 +18,11 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from galerne.errors import AddressRefused
+from galerne.images import MOST_BYTES
 
 LARGEST_BYTES = 2_000_000
+_PAGES = "text/*, application/json"
+_IMAGES = "image/png, image/jpeg, image/gif, image/webp"
 _MOST_REDIRECTS = 5
 _WHOLE_S = 20.0
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -36,7 +39,7 @@ class Fetched:
     Attributes:
         url: of the last redirect.
         kind: media type.
-        cut: there was more than ``LARGEST_BYTES``.
+        cut: there was more than was to be read.
     """
 
     url: str
@@ -46,13 +49,35 @@ class Fetched:
     cut: bool
 
 
-async def fetch(
+async def fetch_image(
     url: str, *, resolve: Resolve | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> bytes:
+    """Fetch a public image; what came back is looked at by whoever asked.
+
+    Raises:
+        AddressRefused: as ``fetch``, or the server gives none.
+    """
+    reply = await fetch(url, most_bytes=MOST_BYTES, accept=_IMAGES, resolve=resolve, transport=transport)
+    if reply.status != httpx.codes.OK or reply.cut:
+        problem = f"it has more than {MOST_BYTES} bytes" if reply.cut else f"status {reply.status}"
+        raise AddressRefused(host=_host_of(url), problem=problem)
+    return reply.body
+
+
+async def fetch(
+    url: str,
+    *,
+    most_bytes: int = LARGEST_BYTES,
+    accept: str = _PAGES,
+    resolve: Resolve | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> Fetched:
     """Fetch a public page.
 
     Args:
         url: http or https, on their own ports.
+        most_bytes: read of it.
+        accept: the kinds of content asked for.
         resolve: replaces the name service, for tests.
         transport: replaces the network, for tests.
 
@@ -67,7 +92,8 @@ async def fetch(
         ):
             for _ in range(_MOST_REDIRECTS + 1):
                 host = _host_of(url)
-                reply = await _one(client, url, resolve=resolve or _resolve)
+                asked = await _checked(url, resolve=resolve or _resolve)
+                reply = await _one(client, url, asked, accept=accept, most_bytes=most_bytes)
                 if isinstance(reply, Fetched):
                     return reply
                 url = reply
@@ -78,32 +104,34 @@ async def fetch(
     raise AddressRefused(host=host, problem=f"more than {_MOST_REDIRECTS} redirects")
 
 
-async def _one(client: httpx.AsyncClient, url: str, *, resolve: Resolve) -> Fetched | str:
-    """The reply of one address, or where it leads."""
-    host, port, target = await _checked(url, resolve=resolve)
+async def _one(
+    client: httpx.AsyncClient, url: str, asked: tuple[str, int, httpx.URL], *, accept: str, most_bytes: int
+) -> Fetched | str:
+    """The reply of one address that was checked, or where it leads."""
+    host, port, target = asked
     request = client.build_request(
         "GET",
         target,
-        headers={"host": host if port in _PORTS else f"{host}:{port}", "accept": "text/*, application/json"},
+        headers={"host": host if port in _PORTS else f"{host}:{port}", "accept": accept},
         extensions={"sni_hostname": host},
     )
     response = await client.send(request, stream=True)
     try:
         if response.status_code in _REDIRECTS and "location" in response.headers:
             return urljoin(url, response.headers["location"])
-        body, cut = await _bounded(response)
+        body, cut = await _bounded(response, most_bytes=most_bytes)
     finally:
         await response.aclose()
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Fetched(url=url, status=response.status_code, kind=kind, body=body, cut=cut)
 
 
-async def _bounded(response: httpx.Response) -> tuple[bytes, bool]:
+async def _bounded(response: httpx.Response, *, most_bytes: int) -> tuple[bytes, bool]:
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > LARGEST_BYTES:
-            return bytes(body[:LARGEST_BYTES]), True
+        if len(body) > most_bytes:
+            return bytes(body[:most_bytes]), True
     return bytes(body), False
 
 
