@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from galerne.api.problems import headers_of
 from galerne.errors import QuotaExhausted
 from galerne.ledger import Events, Hold, Ledger, Limit, Payer, Period, Unit, parts_of
 from galerne.ledger.limits import amounts_of
@@ -118,6 +119,36 @@ def test_a_period_begins_anew_and_an_answer_counts_where_it_was_admitted(ledger)
     deliver(ledger, 1)
     assert standing(ledger, at=AT + 59) == (15, 0)
     assert standing(ledger, at=AT + 60) == (0, 100)
+
+
+@pytest.mark.parametrize(
+    ("period", "at", "wait_s"),
+    [
+        (Period.MINUTE, AT + 42.5, 17.5),
+        (Period.DAY, AT + 3600.0, 82_800.0),
+        (Period.MONTH, AT + 86_400.0, 30 * 86_400.0),  # of January
+        (Period.TOTAL, AT, None),
+    ],
+)
+def test_whoever_comes_back_when_told_is_let_in_and_not_before(ledger, period, at, wait_s):
+    ledger.quotas.set_limit(limit(unit=Unit.REQUESTS, period=period, amount=1))
+    deliver_at = at - 1
+    hold(ledger, "request-1", at=deliver_at)
+    deliver(ledger, 1, revision=2)
+    with pytest.raises(QuotaExhausted) as refused:
+        hold(ledger, "two", at=at)
+    headers = headers_of(refused.value)
+    assert headers[f"x-ratelimit-limit-req-{period}"] == "1"
+    assert headers[f"x-ratelimit-remaining-req-{period}"] == "0"
+    assert refused.value.retry_after_s == wait_s
+    if wait_s is None:
+        assert "retry-after" not in headers
+        assert headers["x-should-retry"] == "false"
+        return
+    with pytest.raises(QuotaExhausted):
+        hold(ledger, "three", at=at + wait_s - 0.5)
+    (fresh,) = hold(ledger, "four", at=at + int(headers["retry-after"]))
+    assert (fresh.spent, fresh.held) == (0, 1)
 
 
 def test_a_limit_can_be_changed_and_removed_and_keeps_its_count(ledger):

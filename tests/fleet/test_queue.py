@@ -196,6 +196,7 @@ async def test_a_client_that_leaves_the_line_has_no_receipt_and_holds_nothing(tm
         waiting = asyncio.create_task(anext(stand.answer(ask("second"))))
         while stand.gateway.queue_place("second") is None:
             await asyncio.sleep(0)
+        assert [view.n_waiting for view in stand.gateway.residents()] == [1]
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting

@@ -152,6 +152,38 @@ def test_loading_has_its_own_account(bench: Bench) -> None:
     assert (totals.loading_uj, totals.idle_uj, totals.unattributed_uj) == (50_000_000, 16_000_000, 0)
 
 
+def test_while_another_model_loads_an_answer_keeps_its_share_of_idle_and_its_own_time(bench: Bench) -> None:
+    """What is drawn above idle goes to the load: who caused it cannot be told apart."""
+    bench.begin("mine", model_id="mini")
+    bench.accountant.prompt_read("mine", prompt_tokens=4, cached_tokens=0)
+    bench.work(1.0, active_j=10.0)
+    bench.accountant.tokens("mine", n_tokens=5)
+    with bench.accountant.loading():
+        bench.work(2.0, active_j=50.0)
+        bench.accountant.tokens("mine", n_tokens=5)
+    bench.work(1.0, active_j=10.0)
+    bench.accountant.tokens("mine", n_tokens=5)
+    receipt = bench.finish("mine")
+    bench.accountant.close_window()
+    final, totals = bench.final(receipt), bench.accountant.totals()
+    assert (final.active_j, final.full_j) == (20.0, 36.0)
+    assert final.settlement.device_s == 4.0
+    assert (totals.loading_uj, totals.answers_uj) == (50_000_000, 36_000_000)
+    assert totals.adds_up
+
+
+def test_two_models_that_load_at_once_are_one_account_until_the_last_is_there(bench: Bench) -> None:
+    with bench.accountant.loading():
+        bench.work(1.0, active_j=10.0)
+        with bench.accountant.loading():
+            bench.work(1.0, active_j=20.0)
+        bench.work(1.0, active_j=30.0)
+    bench.work(1.0, active_j=5.0)
+    bench.accountant.close_window()
+    totals = bench.accountant.totals()
+    assert (totals.loading_uj, totals.unattributed_uj) == (60_000_000, 5_000_000)
+
+
 def test_a_gap_of_the_meter_shows_on_the_receipt(bench: Bench) -> None:
     bench.begin("r")
     bench.work(1.0, active_j=1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -160,8 +161,10 @@ class Gateway:
         await self.pool.refresh()
 
     def residents(self) -> list[ResidentView]:
-        """Every node, with its life in memory."""
-        return [self._observer.resident_view(resident, self.pool) for resident in self.pool.residents]
+        """Every node, with its life in memory, and who waits for it in our own line too."""
+        in_line = Counter({line.node_id: line.n_waiting for line in self.queues()})
+        views = [self._observer.resident_view(resident, self.pool) for resident in self.pool.residents]
+        return [replace(view, n_waiting=view.n_waiting + in_line[view.node_id]) for view in views]
 
     async def load(self, name: str, *, terms: LoadTerms | None = None, pinned: bool | None = None) -> None:
         """Load a model now; pin it, or no longer, where that is said.

@@ -92,25 +92,26 @@ def _print(report: UsageReport, console: Console, language: Language) -> None:
     if not report.rows:
         console.print(words["no_answers"])
         return
+    priced = any(row.impact.charged_eur != row.impact.cost_eur for row in report.rows)
     table = plain_table(
         words.get(report.group_by, report.group_by),
         words["answers"], words["tokens_in"], words["tokens_out"], words["active"], words["full"],
-        words["co2e"], words["water"], words["cost"], title=words["usage_title"],
-        secondary=(2, 4, 7, 3, 1),
+        words["co2e"], words["water"], words["cost"], *([words["asked"]] if priced else []),
+        title=words["usage_title"], secondary=(2, 4, 7, 3, 1),
     )  # fmt: skip
     for row in report.rows:
-        table.add_row(*_cells(row, language))
+        table.add_row(*_cells(row, language, priced=priced))
     if len(report.rows) > 1:
         table.add_section()
-        table.add_row(*_cells(total_row(report), language), style="bold")
+        table.add_row(*_cells(total_row(report), language, priced=priced), style="bold")
     console.print(table)
     _print_accounts(report, console, language)
 
 
-def _cells(row: UsageRow, language: Language) -> tuple[str, ...]:
+def _cells(row: UsageRow, language: Language, *, priced: bool) -> tuple[str, ...]:
     co2_g = row.impact.use_co2_g + row.impact.embodied_co2_g
     water_l = row.impact.site_water_l + row.impact.grid_water_l
-    cost = "–" if row.impact.cost_eur is None else str(quantity(row.impact.cost_eur, "€", language=language))
+    costs = (row.impact.cost_eur, row.impact.charged_eur) if priced else (row.impact.cost_eur,)
     return (
         row.group,
         str(row.n_answers),
@@ -120,7 +121,7 @@ def _cells(row: UsageRow, language: Language) -> tuple[str, ...]:
         str(quantity(row.full_j, "J", language=language)),
         str(quantity(co2_g, "g", language=language)),
         str(quantity(water_l, "L", language=language)),
-        cost,
+        *("–" if cost is None else str(quantity(cost, "€", language=language)) for cost in costs),
     )
 
 
