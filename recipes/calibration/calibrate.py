@@ -13,18 +13,27 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from energy_runs import EnergyRuns, read_energy_runs
-from fitting import fit_relative, folds, folds_of_groups, held_out, held_out_within
+from fitting import (
+    INTERVAL,
+    fit_relative,
+    folds,
+    folds_of_groups,
+    held_out,
+    held_out_within,
+    quantiles_of_others,
+)
 from llama_cpp import fit_llama_cpp
 from report import write_report
 from results import Results
 from serving_runs import Runs, plan_of, read_runs
 
 from galerne.catalog import Catalog, default_catalog
-from galerne.perf.terms import FIXED, TERMS
+from galerne.perf.terms import TERMS
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "src/galerne/catalog/data"
@@ -36,6 +45,7 @@ AT_LEAST_IDEAL = frozenset(
         "weight_traffic_ratio",
         "expert_traffic_ratio",
         "kv_traffic_ratio",
+        "logits_traffic_ratio",
         "route_traffic_ratio",
         "decode_flop_ratio",
         "prefill_flop_ratio",
@@ -52,15 +62,25 @@ POWER = (
     "traffic_power_ratio",
     "flop_power_ratio",
     "sequence_power_s",
+    "kernel_power_s",
     "quantised_power_ratio",
 )
+TIMED = [POWER.index("base_power_ratio"), POWER.index("quantised_power_ratio")]
+"""Columns of the power terms that are times of the step."""
 QUEUE_RATIO = 0.5
 """Runs whose wait for the first token is over half of their writing time were queueing: left out."""
 SAMPLE_PER_ENGINE = 30
-OWN_TERMS = (*FIXED, "expert_flop_ratio")
-"""What is an engine's own: its fixed times, and its kernels for many small products."""
-OWN = "one hardware, own overheads"
-"""The fit of the product: traffic and arithmetic shared, the rest of each engine."""
+OWN_TERMS = ("kernel_s",)
+"""What is an engine's own: the time of each kernel."""
+OWN = "one hardware, own kernel time"
+"""The fit of the product: traffic and arithmetic shared, the time of a kernel of each engine."""
+
+
+UNSEEN = {
+    True: (f"{OWN}: leave one model out", f"{OWN}: leave one GPU out"),
+    False: tuple(f"all engines: leave one {what} out" for what in ("engine", "model", "GPU")),
+}
+"""Ways of holding out whose residuals are a prediction's interval; True for an engine with its own row."""
 
 
 def fit_time(terms: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -69,11 +89,10 @@ def fit_time(terms: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def by_engine(terms: np.ndarray, engines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Terms with fixed times apart for each engine, and their lowest coefficients.
+    """Terms with the time of a kernel apart for each engine, and their lowest coefficients.
 
-    What a byte or an operation takes is the hardware's and the formats'; what a layer, a sequence or a step
-    takes besides is the engine's own, and how well it packs experts. One fit of all runs so knows more of the
-    hardware than one engine's.
+    What a byte or an operation takes is the hardware's and the formats'; how close kernels follow each other
+    is the engine's own. One fit of all runs so knows more of the hardware than one engine's.
     """
     columns, lowest = [], []
     for name, column, least in zip(TERMS, terms.T, LOWEST, strict=True):
@@ -128,13 +147,15 @@ def main() -> None:
 def calibrate(everything: Runs, energy: EnergyRuns, *, n_read: int, catalog: Catalog) -> Results:
     """All fits and all ways of holding out."""
     table = everything.table
-    queued = (table.silicon_ttft_ms > QUEUE_RATIO * (table.osl - 1) * table.silicon_tpot_ms).to_numpy()
-    runs = table[~queued].reset_index(drop=True)
-    terms, measured = everything.terms[~queued], everything.measured_s[~queued]
+    drafted = table.drafted.to_numpy()
+    waiting = (table.ttft_ms > QUEUE_RATIO * (table.osl - 1) * table.tpot_ms).to_numpy()
+    queued, used = waiting & ~drafted, ~waiting & ~drafted
+    runs = table[used].reset_index(drop=True)
+    terms, measured = everything.terms[used], everything.measured_s[used]
     engines = runs.backend.to_numpy()
-    schemes = _schemes(runs, terms, measured)
+    schemes, any_engine = _schemes(runs, terms, measured), fit_time(terms, measured)
     recent = (energy.table.version == "v3").to_numpy()
-    new_terms, new_s = energy.terms[recent], energy.table.interval_s.to_numpy()[recent]
+    new_terms, new_s = energy.terms[recent], energy.table.step_s.to_numpy()[recent]
     both_terms, both_s = np.concatenate([terms, new_terms]), np.concatenate([measured, new_s])
     both_models = np.concatenate([runs.model, energy.table.model[recent]])
     both_engines = np.concatenate([engines, np.full(len(new_s), "vllm")])
@@ -142,10 +163,10 @@ def calibrate(everything: Runs, energy: EnergyRuns, *, n_read: int, catalog: Cat
     rows, intervals = {}, {}
     for name, found in fitted.items():
         mask = np.ones(len(runs), bool) if name == "any" else engines == name
-        scheme = "all engines: leave one model out" if name == "any" else f"{OWN}: leave one model out"
-        error = np.abs(schemes[scheme][mask] / measured[mask] - 1.0)
-        row = dict(zip(TERMS, found, strict=True))
-        rows[f"{name}-accelerator"] = row | {"error_ratio": float(np.nanmean(error))}
+        error = np.abs(schemes[UNSEEN[name != "any"][0]][mask] / measured[mask] - 1.0)
+        ratio = np.concatenate([measured[mask] / schemes[scheme][mask] for scheme in UNSEEN[name != "any"]])
+        row = dict(zip(TERMS, found, strict=True)) | {"error_ratio": float(np.nanmean(error))}
+        rows[f"{name}-accelerator"] = row | {"duration_ratio": tuple(np.nanquantile(ratio, INTERVAL))}
     intervals["the serving runs alone, which never saw these"] = (
         new_terms @ fit_by_engine(terms, measured, engines)["vllm"],
         new_s,
@@ -164,11 +185,17 @@ def calibrate(everything: Runs, energy: EnergyRuns, *, n_read: int, catalog: Cat
         measured_s=measured,
         schemes=schemes,
         n_duplicates=n_read - len(table),
-        n_queued=int(queued.sum()),
-        queued_predicted=(
-            everything.terms[queued] @ fit_time(terms, measured),
-            everything.measured_s[queued],
-        ),
+        apart={
+            f"{what} runs, fit on all others": (
+                everything.terms[some] @ any_engine,
+                everything.measured_s[some],
+            )
+            for what, some in (("queueing", queued), ("drafting", drafted))
+        },
+        coverage={
+            scheme: _coverage(measured / schemes[scheme], runs[column])
+            for scheme, column in zip(UNSEEN[True], ("model", "system"), strict=True)
+        },
         intervals=intervals,
         energy=energy.table,
         energy_schemes=energy_schemes,
@@ -204,6 +231,13 @@ def _schemes(runs: pd.DataFrame, terms: np.ndarray, measured: np.ndarray) -> dic
     }
 
 
+def _coverage(ratio: np.ndarray, groups: pd.Series) -> dict[str, float]:
+    """Share of the runs of each group between p5 and p95 of the residuals of all others, and of all runs."""
+    low, high = quantiles_of_others(ratio, groups.to_numpy()).T
+    inside = pd.Series((low <= ratio) & (ratio <= high))
+    return {**inside.groupby(groups).mean().to_dict(), "all": float(inside.mean())}
+
+
 def _energy_schemes(energy: EnergyRuns, recent: np.ndarray, recent_s: np.ndarray) -> dict[str, np.ndarray]:
     """Predicted over measured energy per token, by scheme."""
     table, power, measured = energy.table, energy.power, energy.full_power_s
@@ -220,7 +254,10 @@ def _energy_schemes(energy: EnergyRuns, recent: np.ndarray, recent_s: np.ndarray
     for model in np.unique(models[recent]):
         out = (models == model) & recent
         fitted = fit_power(power[models != model], measured[models != model])
-        used = np.column_stack([predicted_s[out], power[out, 1:]])
+        # base and scaling last as long as the step does, the rest is of its work
+        per_s = power[out][:, TIMED] / power[out, :1]
+        used = power[out].copy()
+        used[:, TIMED] = per_s * predicted_s[out, None]
         end_to_end[out] = np.minimum(used @ fitted, predicted_s[out]) / measured[out]
     return {
         "at the measured speed: 5 folds": ratio(folds(len(table), seed=SEED)),
@@ -231,7 +268,7 @@ def _energy_schemes(energy: EnergyRuns, recent: np.ndarray, recent_s: np.ndarray
     }
 
 
-def write_rows(rows: dict[str, dict[str, float]]) -> None:
+def write_rows(rows: dict[str, dict[str, Any]]) -> None:
     """Replace the fitted rows in the catalogue."""
     path = DATA / "calibrations.toml"
     text = path.read_text(encoding="utf-8")
@@ -239,12 +276,14 @@ def write_rows(rows: dict[str, dict[str, float]]) -> None:
     path.write_text(f"{START}\n\n" + "".join(map(_row_text, rows.items())) + END + kept, encoding="utf-8")
 
 
-def _row_text(item: tuple[str, dict[str, float]]) -> str:
+def _row_text(item: tuple[str, dict[str, Any]]) -> str:
     row_id, row = item
     engine = row_id.rsplit("-", 1)[0]
     source = "fit-llama-cpp-gpu" if engine == "llama.cpp" else "fit-silicon-sample"
     lines = [f'["{row_id}"]', 'target = "accelerator"', f'engine = "{engine}"']
     lines += [f"{name} = {row[name]:.4g}" for name in (*TERMS, *POWER, "error_ratio")]
+    low, high = row["duration_ratio"]
+    lines.append(f"duration_ratio = {{ best = 1.0, low = {min(low, 1.0):.3g}, high = {max(high, 1.0):.3g} }}")
     power = ", ".join(f'{name} = "fit-mlenergy-power"' for name in POWER)
     return "\n".join([*lines, f'sources = {{ default = "{source}", {power} }}']) + "\n\n"
 
@@ -270,8 +309,8 @@ def write_sample(runs: pd.DataFrame, catalog: Catalog) -> None:
                     "data_parallel": row.dp,
                     "expert_parallel": row.ep,
                     "n_sequences": row.n_sequences,
-                    "prompt_tokens": row.isl,
-                    "output_tokens": row.osl,
+                    "prompt_tokens": row.prompt_tokens,
+                    "output_tokens": row.output_tokens,
                     "token_interval_s": row.silicon_tpot_ms / 1e3,
                     "source": "aiconfigurator-core-0-12",
                 }

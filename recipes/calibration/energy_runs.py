@@ -15,9 +15,9 @@ import pandas as pd
 
 from galerne.catalog import Catalog, ModelSpec
 from galerne.catalog.records import Machine
-from galerne.perf import BatchShape, ServingPlan
+from galerne.perf import BatchShape, ServingPlan, SteadyLoad, steady_terms
+from galerne.perf.kernels import WIDE_BYTES
 from galerne.perf.step import plan_power_terms
-from galerne.perf.terms import WIDE_BYTES, step_terms
 from galerne.perf.work import plan_work, step_amounts
 
 MODELS = {
@@ -61,9 +61,9 @@ class EnergyRuns:
     """Measured energies and what explains them, row by row.
 
     Attributes:
-        table: ``version``, ``model``, ``gpu``, ``n_devices``, ``n_sequences``, ``step_s`` (sequences over
-            throughput), ``interval_s`` (median between tokens) and ``accelerator_j`` per token.
-        terms: of the decode step's duration.
+        table: ``version``, ``model``, ``accelerator``, ``n_sequences``, ``step_s`` (sequences over
+            throughput) and ``accelerator_j`` per token.
+        terms: of the mean step's duration, prompts of others included.
         power: time of the step and the terms of its power, per device.
         full_power_s: measured energy of a step per device, over the power limit.
     """
@@ -87,7 +87,10 @@ def read_energy_runs(v2: Path, v3: Path, catalog: Catalog) -> EnergyRuns:
         decode = BatchShape(n_sequences=row.n_sequences, context_tokens=context_tokens)
         prompt = BatchShape(n_sequences=1.0, prompt_tokens=row.prompt_tokens)
         starts = row.n_sequences / row.output_tokens
-        terms.append(step_terms(plan, decode))
+        load = SteadyLoad(
+            n_sequences=row.n_sequences, prompt_tokens=row.prompt_tokens, output_tokens=row.output_tokens
+        )
+        terms.append(steady_terms(plan, load))
         per_amount = plan_power_terms(plan, plan_work(plan))
         amounts, n_micro = step_amounts(plan, decode)
         used = n_micro * (per_amount @ amounts)
@@ -116,7 +119,6 @@ def _read_v2(path: Path) -> pd.DataFrame:
             "output_tokens": raw["Avg Output Tokens"],
             "prompt_tokens": raw["task"].map(PROMPT_TOKENS),
             "step_s": raw["Avg BS (reqs)"] / raw["Token tput (tok/s)"],
-            "interval_s": raw["Avg TPOT (s)"],
             "accelerator_j": raw["Energy/req (J)"] / raw["Avg Output Tokens"],
         }
     )
@@ -143,7 +145,6 @@ def _read_v3(path: Path) -> pd.DataFrame:
             "output_tokens": raw["avg_output_len"],
             "prompt_tokens": raw["task"].map(PROMPT_TOKENS),
             "step_s": raw["avg_batch_size"] / raw["output_throughput_tokens_per_sec"],
-            "interval_s": raw["median_itl_ms"] / 1e3,
             "accelerator_j": raw["energy_per_token_joules"],
         }
     )

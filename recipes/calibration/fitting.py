@@ -10,6 +10,8 @@ from scipy.optimize import nnls
 Fitter = Callable[[np.ndarray, np.ndarray], np.ndarray]
 N_ROUNDS = 40
 LEAST_ERROR = 0.02
+INTERVAL = (0.05, 0.95)
+"""Quantiles of measured over predicted durations between which nine runs in ten are."""
 
 
 def fit_relative(terms: np.ndarray, measured: np.ndarray, lowest: np.ndarray) -> np.ndarray:
@@ -46,6 +48,16 @@ def held_out_within(
         inside = parts == part
         predicted[inside] = held_out(terms[inside], measured[inside], groups[inside], fitter)
     return predicted
+
+
+def quantiles_of_others(ratio: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """p5 and p95 for each row, of the rows of all other groups: shape (n, 2)."""
+    found = np.full((len(ratio), 2), np.nan)
+    for group in np.unique(groups):
+        out = groups == group
+        if not out.all():
+            found[out] = np.nanquantile(ratio[~out], INTERVAL)
+    return found
 
 
 def folds(n: int, *, seed: int, n_folds: int = 5) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from fitting import fit_relative, held_out
+from fitting import INTERVAL, fit_relative, held_out
 
 from galerne.catalog import Catalog, ModelSpec
 from galerne.catalog.records import Machine
@@ -18,12 +18,14 @@ from galerne.perf.terms import TERMS, step_terms
 
 MODELS = {"llama-3-8b": "llama-3.1-8b", "llama-3-70b": "llama-3.1-70b"}
 """The architecture is the same; only the context they were made for differs."""
-FREE = ("weight_traffic_ratio", "layer_s")
+FREE = ("weight_traffic_ratio", "kernel_s")
 """What one stream at a short context can tell; the other ratios take the weights'."""
+UNSEEN = ("logits_traffic_ratio", "route_traffic_ratio", "reduce_traffic_ratio", "exchange_traffic_ratio")
+"""What one stream of a dense model does not show: taken as ideal."""
 PROMPT_TOKENS = 1024.0
 
 
-def fit_llama_cpp(path: Path, catalog: Catalog) -> tuple[dict[str, float], pd.DataFrame]:
+def fit_llama_cpp(path: Path, catalog: Catalog) -> tuple[dict[str, Any], pd.DataFrame]:
     """The row, and the table with predictions leaving one GPU out."""
     table = pd.read_csv(path)
     models = catalog.reference_models.rows
@@ -36,20 +38,22 @@ def fit_llama_cpp(path: Path, catalog: Catalog) -> tuple[dict[str, float], pd.Da
     def fitter(some: np.ndarray, seconds: np.ndarray) -> np.ndarray:
         return fit_relative(some, seconds, lowest)
 
-    weight_ratio, layer_s = fitter(terms, measured)
+    weight_ratio, kernel_s = fitter(terms, measured)
     table["predicted_tokens_per_s"] = 1.0 / held_out(terms, measured, table.accelerator_id.to_numpy(), fitter)
     error = np.abs(table.output_tokens_per_s / table.predicted_tokens_per_s - 1.0)
-    row = dict.fromkeys(TERMS, 0.0)
+    row: dict[str, Any] = dict.fromkeys(TERMS, 0.0)
     traffic = ("weight_traffic_ratio", "expert_traffic_ratio", "kv_traffic_ratio")
     row |= dict.fromkeys(traffic, weight_ratio)
-    row |= {"decode_flop_ratio": 1.0, "layer_s": layer_s, "error_ratio": float(error.mean())}
-    row |= {"route_traffic_ratio": 1.0, "reduce_traffic_ratio": 1.0, "exchange_traffic_ratio": 1.0}
+    row |= {"decode_flop_ratio": 1.0, "kernel_s": kernel_s, "error_ratio": float(error.mean())}
+    ratio = table.predicted_tokens_per_s / table.output_tokens_per_s
+    row |= {"duration_ratio": tuple(np.quantile(ratio, INTERVAL))}
+    row |= dict.fromkeys(UNSEEN, 1.0)
     ratio = _prompt_ratio(table, plans, row)
     row |= {"prefill_wide_flop_ratio": ratio, "attention_flop_ratio": ratio, "expert_flop_ratio": ratio}
     return row, table
 
 
-def _prompt_ratio(table: pd.DataFrame, plans: list[ServingPlan], row: dict[str, float]) -> float:
+def _prompt_ratio(table: pd.DataFrame, plans: list[ServingPlan], row: Mapping[str, Any]) -> float:
     """Time of prompt arithmetic over ideal in 16 bits: the geometric mean of the measured GPUs."""
     prompt = BatchShape(n_sequences=1.0, prompt_tokens=PROMPT_TOKENS)
     ratios = []

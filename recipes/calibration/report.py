@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TARGETS = {
     "all engines: 5 folds": (18.0, 10.0),
-    "one hardware, own overheads: 5 folds": (18.0, 10.0),
+    "one hardware, own kernel time: 5 folds": (18.0, 10.0),
     "own engine and model: 5 folds": (12.0, 7.0),
     "all engines: leave one model out": (25.0, None),
     "all engines: leave one GPU out": (25.0, None),
@@ -34,6 +34,7 @@ def write_report(path: Path, results: Results) -> None:
             [
                 *_head(results),
                 *_time(results),
+                *_coverage(results),
                 *_worst(results),
                 *_intervals(results),
                 *_energy(results),
@@ -77,17 +78,19 @@ def _target(name: str, predicted: np.ndarray, measured: np.ndarray) -> str:
 
 
 def _head(results: Results) -> list[str]:
+    queued, drafted = results.apart.values()
     return f"""# Calibration of the shared model
 
 Written by `recipes/calibration/calibrate.py`; nothing here is tuned by hand. Time per output token of
 aggregated serving runs, from `silicon_sample.csv` of aiconfigurator-core 0.12.0 (Apache-2.0), with our
 formula (`galerne.perf.terms`); coefficients by bounded non-negative least squares on relative errors.
-One fit of all runs: what traffic and arithmetic take is shared, fixed times are each engine's own.
+One fit of all runs: what traffic and arithmetic take is shared, the time of a kernel is each engine's own.
 
 * {len(results.runs)} runs used; {results.n_duplicates} rows left out as the same measurement written
   twice or as a layout that cannot be read (see `serving_runs.py`).
-* {results.n_queued} runs left out because they were queueing: wait for the first token over half of the
-  writing time. Their own error is below.
+* {len(queued[1])} runs left out because they were queueing: wait for the first token over half of the
+  writing time; {len(drafted[1])} because they drafted tokens ahead (see `serving_runs.py`), which the
+  formula does not describe. Their own errors are below.
 * DeepSeek V3, R1 and V3.1 are one model here, so that leaving one out leaves all out.
 * A series is a model, GPU, engine, version and layout at all its loads; folds of whole series keep
   neighbours of one curve out of the fit. Read that line rather than the plain folds.
@@ -99,16 +102,16 @@ def _time(results: Results) -> list[str]:
     lines = ["## Time per output token", "", *HEADER]
     for name, predicted in results.schemes.items():
         lines.append(_row(name, predicted, measured, _target(name, predicted, measured)))
-    lines.append(_row("queueing runs, fit on all others", *results.queued_predicted))
+    lines += [_row(name, *pair) for name, pair in results.apart.items()]
     for title, column in (("GPU", "system"), ("engine", "backend"), ("model", "model")):
-        scheme = "one hardware, own overheads: 5 folds of whole series"
+        scheme = "one hardware, own kernel time: 5 folds of whole series"
         lines += ["", f"### By {title} ({scheme})", "", *HEADER]
         for value in sorted(results.runs[column].unique()):
             mask = (results.runs[column] == value).to_numpy()
             lines.append(_row(value, results.schemes[scheme][mask], measured[mask]))
     for title, column, scheme in (
-        ("model left out", "model", "one hardware, own overheads: leave one model out"),
-        ("GPU left out", "system", "one hardware, own overheads: leave one GPU out"),
+        ("model left out", "model", "one hardware, own kernel time: leave one model out"),
+        ("GPU left out", "system", "one hardware, own kernel time: leave one GPU out"),
         ("engine left out", "backend", "all engines: leave one engine out"),
     ):
         lines += ["", f"### By {title} ({scheme})", "", *HEADER]
@@ -122,8 +125,20 @@ def _time(results: Results) -> list[str]:
     return lines
 
 
+def _coverage(results: Results) -> list[str]:
+    lines = ["", "### Do the intervals cover?", ""]
+    lines += [
+        "Share of the runs of each group that took between p5 and p95 of measured over predicted durations of"
+    ]
+    lines += ["all other groups, each predicted without itself. Wanted: 90 %.", ""]
+    for name, shares in results.coverage.items():
+        found = ", ".join(f"{group} {100 * share:.0f}" for group, share in shares.items())
+        lines.append(f"* {name}, %: {found}")
+    return lines
+
+
 def _worst(results: Results) -> list[str]:
-    scheme = "one hardware, own overheads: 5 folds of whole series"
+    scheme = "one hardware, own kernel time: 5 folds of whole series"
     ratio = results.schemes[scheme] / results.measured_s
     order = np.argsort(-np.abs(np.log(ratio)))[:N_WORST]
     lines = ["", f"### The {N_WORST} worst runs ({scheme})", ""]
@@ -136,7 +151,7 @@ def _worst(results: Results) -> list[str]:
 
 
 def _intervals(results: Results) -> list[str]:
-    title = "## Median time between tokens on another benchmark (ML.ENERGY v3, H100, vLLM 0.11)"
+    title = "## Mean time of a step on another benchmark (ML.ENERGY v3, H100, vLLM 0.11)"
     return ["", title, "", *HEADER] + [_row(name, *pair) for name, pair in results.intervals.items()]
 
 
@@ -146,7 +161,7 @@ def _energy(results: Results) -> list[str]:
         "## GPU energy per token (ML.ENERGY v2: A100, H100, vLLM 0.5.4; v3: H100, vLLM 0.11)",
         "",
         "Energy of a step per device = limit x (base x time + traffic x ideal traffic time + flop x ideal",
-        "arithmetic time + s x sequences). Lengths of prompts are assumed (`energy_runs.py`).",
+        "arithmetic time + s x sequences + k x kernels). Lengths of prompts are assumed (`energy_runs.py`).",
         "",
         *HEADER,
     ]
@@ -180,9 +195,11 @@ def _rows(results: Results) -> list[str]:
     lines = ["", "## Coefficients", "", "| | " + " | ".join(table.columns) + " |"]
     lines.append("|---" * (len(table.columns) + 1) + "|")
     names = [*TERMS, *(name for name in table.index if name not in TERMS)]
-    return lines + [
-        f"| {name} | " + " | ".join(f"{value:.3g}" for value in table.loc[name]) + " |" for name in names
-    ]
+    return lines + [f"| {name} | " + " | ".join(map(_cell, table.loc[name])) + " |" for name in names]
+
+
+def _cell(value: float | tuple[float, float]) -> str:
+    return f"{value[0]:.2f} to {value[1]:.2f}" if isinstance(value, tuple) else f"{value:.3g}"
 
 
 def _missed(results: Results) -> list[str]:

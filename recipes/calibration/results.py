@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,10 @@ class Results:
     measured_s: np.ndarray
     schemes: dict[str, np.ndarray]
     n_duplicates: int
-    n_queued: int
-    queued_predicted: tuple[np.ndarray, np.ndarray]
+    apart: dict[str, tuple[np.ndarray, np.ndarray]]
+    coverage: dict[str, dict[str, float]]
     intervals: dict[str, tuple[np.ndarray, np.ndarray]]
     energy: pd.DataFrame
     energy_schemes: dict[str, np.ndarray]
-    rows: dict[str, dict[str, float]]
+    rows: dict[str, dict[str, Any]]
     llama_cpp: pd.DataFrame

@@ -1,7 +1,9 @@
 """Measured serving runs: the silicon sample of aiconfigurator-core, as plans and loads of the shared model.
 
 The table comes out of the wheel of PyPI (``pip download aiconfigurator-core==0.12.0``); it has rows written
-twice under two readings of one configuration, which are put right here by rules, never by hand.
+twice under two readings of one configuration, which are put right here by rules, never by hand. Most of it
+is InferenceX (https://github.com/SemiAnalysisAI/InferenceX), whose repository says what the table does not:
+how long its prompts are, and which series drafted tokens ahead.
 """
 
 from __future__ import annotations
@@ -42,13 +44,21 @@ SYSTEMS = {
     "gb200": "gb200",
 }
 FORMATS = {"fp8": "fp8", "fp8_block": "fp8", "nvfp4": "nvfp4", "int4_wo": "int4"}
+INFERENCEX_LENGTHS = ((1024, 1024), (1024, 8192), (8192, 1024))
+"""Nominal lengths of InferenceX. Its client draws them between 0.8 times the nominal and all of it
+(``--random-range-ratio 0.8``)."""
+MEAN_LENGTH_RATIO = 0.9
 MOST_DEVICES = 8
 """Aggregated runs of the sample are of one node; wider layouts in it divide no model's heads."""
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Measured runs and the terms of the formula for each: ``terms`` has shape (n_runs, len(TERMS))."""
+    """Measured runs and the terms of the formula for each: ``terms`` has shape (n_runs, len(TERMS)).
+
+    ``table`` has the mean lengths as ``prompt_tokens`` and ``output_tokens``, and ``drafted`` where several
+    tokens were drafted ahead and checked in one step, which the formula does not describe.
+    """
 
     table: pd.DataFrame
     terms: np.ndarray
@@ -77,8 +87,41 @@ def _normalise(raw: pd.DataFrame) -> pd.DataFrame:
     table["ep"] = np.clip(table.moe_ep_size.fillna(1), 1, table.n_devices).astype(int)
     table["n_sequences"] = table.concurrency / table.n_replicas
     table = table[(table.n_devices <= MOST_DEVICES) & (np.log2(table.n_devices) % 1 == 0)]
-    same = ["model", "system", "backend", "isl", "osl", "concurrency", "silicon_ttft_ms", "silicon_tpot_ms"]
-    return table.drop_duplicates(same).reset_index(drop=True)
+    own = table.silicon_data_source.str.contains("/aic-auto-gap-analysis/")
+    nominal = pd.Series(list(zip(table.isl, table.osl, strict=True)), index=table.index).isin(
+        INFERENCEX_LENGTHS
+    )
+    length_ratio = np.where(nominal & ~own, MEAN_LENGTH_RATIO, 1.0)
+    table["prompt_tokens"], table["output_tokens"] = length_ratio * table.isl, length_ratio * table.osl
+    same = ["model", "system", "backend", "isl", "osl", "concurrency", "ttft_ms", "tpot_ms"]
+    # Some exports were rounded to hundredths on their way, others differ in the last bit.
+    table["ttft_ms"], table["tpot_ms"] = table.silicon_ttft_ms.round(2), table.silicon_tpot_ms.round(2)
+    table = table.drop_duplicates(same).reset_index(drop=True)
+    table["drafted"] = _drafted(table)
+    return table
+
+
+def _drafted(table: pd.DataFrame) -> pd.Series:
+    """Series of InferenceX that drafted tokens (``spec-decoding: mtp`` in its ``nvidia-master.yaml``).
+
+    The table has lost that field; image, date and layout bring it back:
+
+    * DeepSeek R1 under TensorRT-LLM: the image 1.2.0rc6.post3 was that of the drafting series only, the plain
+      ones had .post2 (issue 135); the round of 14 January 2026 was the one that added drafting (pull requests
+      392 and 412).
+    * Qwen3.5 in FP8 under SGLang 0.5.9: plain series divide experts over four GPUs or everything over eight
+      (pull request 804); four GPUs with undivided experts are the drafting one.
+    * DeepSeek R1 in FP8 on eight B200 under SGLang 0.5.9: one job ran both series; the dump of the database
+      has the plain one, so that what only the exports have drafted.
+    """
+    source = table.silicon_data_source
+    deepseek, export = table.model == "deepseek-v3", source.str.startswith("source_file=2026-")
+    january = (table.backend_version == "1.1.0rc2.post2") & source.str.contains("measured=2026-01-14")
+    tensorrt = (table.backend == "trtllm") & ((table.backend_version == "1.2.0rc6.post3") | january)
+    sglang = (table.backend == "sglang") & (table.backend_version == "0.5.9") & (table.precision == "fp8")
+    qwen = (table.model == "qwen3.5-397b-a17b") & (table.tp == 4) & (table.ep == 1)
+    one_job = deepseek & (table.system == "b200_sxm") & (table.tp == 8) & export
+    return (deepseek & tensorrt) | (sglang & (qwen | one_job))
 
 
 def _layout(row: Any) -> tuple[int, int, int]:
@@ -155,6 +198,8 @@ def plan_of(row: Any, catalog: Catalog, models: dict[str, ModelSpec]) -> Serving
 def _terms(row: Any, catalog: Catalog, models: dict[str, ModelSpec]) -> np.ndarray:
     plan = plan_of(row, catalog, models)
     load = SteadyLoad(
-        n_sequences=float(row.n_sequences), prompt_tokens=float(row.isl), output_tokens=float(row.osl)
+        n_sequences=float(row.n_sequences),
+        prompt_tokens=float(row.prompt_tokens),
+        output_tokens=float(row.output_tokens),
     )
     return steady_terms(plan, load)

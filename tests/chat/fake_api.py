@@ -76,6 +76,8 @@ class FakeApi:
         default_factory=lambda: {"galerne-mini": "loaded", "ministral-3-3b": "installed"}
     )
     limits: list[dict[str, Any]] = field(default_factory=list)
+    wished_limits: list[dict[str, Any]] = field(default_factory=list)
+    asked_for: list[str | None] = field(default_factory=list)
     failure_headers: dict[str, str] = field(default_factory=dict)
     arriving: list[dict[str, Any]] = field(default_factory=list)
     reason: str = "stop"
@@ -103,6 +105,8 @@ class FakeApi:
                 Route("/v1/galerne/chain", self._chain),
                 Route("/v1/galerne/fit", lambda _: JSONResponse(FITS)),
                 Route("/v1/usage", self._usage),
+                Route("/v1/admin/usage", self._usage),
+                Route("/v1/admin/limits", self._set_limit, methods=["PUT"]),
                 Route("/v1/galerne/queue", self._queue),
                 Route("/v1/galerne/prices", self._prices),
                 Route("/v1/galerne/limits", self._limits),
@@ -131,6 +135,7 @@ class FakeApi:
         return JSONResponse({"object": "list", "data": rows})
 
     async def _complete(self, request: Request) -> Response:
+        self.asked_for.append(request.headers.get("galerne-for"))
         body = await request.json()
         self.asked.append(body)
         if self.failure:
@@ -225,6 +230,10 @@ class FakeApi:
         limit = {"subject": "key:a", "unit": "tokens", "period": "day", "limit": 1000.0, "spent": 120.0}
         row = {**limit, "held": 0.0, "remaining": 880.0, "resets_at": 1767225600.0}
         return JSONResponse({"data": [row, *self.limits]})
+
+    async def _set_limit(self, request: Request) -> Response:
+        self.wished_limits.append(await request.json())
+        return JSONResponse({"data": []})
 
     async def _engines(self, _: Request) -> Response:
         loading = {"elapsed_s": 1.0, "progress_ratio": 0.4, "retry_after_s": 2.0}

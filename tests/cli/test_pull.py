@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.cli.terminal import COMMAND, PATIENCE_S, environment, galerne
-from tests.models.gguf_bytes import tiny_gguf
+from tests.models.gguf_bytes import tiny_gguf, tiny_projector
 from tests.models.recorded_hub import recorded_hub
 
 OWNER = "mistralai/Ministral-3-3B-Instruct-2512-GGUF"
@@ -65,6 +65,24 @@ def test_a_file_is_fetched_by_its_name_on_the_hub(name, filename, hub, here, hom
     assert (told[1]["here_bytes"], told[1]["left_s"]) == (told[1]["total_bytes"], 0.0)
     assert told[2]["checked"]
     assert told[-1]["path"] == str(home / "models" / filename)
+
+
+def test_eyes_come_with_their_model_under_its_name_unless_nobody_wants_them(hub, catalog, here, home):
+    hub.files[f"{OWNER}/mmproj-model-f32.gguf"] = tiny_projector() + bytes(64)
+    hub.files[f"{OWNER}/mmproj-model-f16.gguf"] = tiny_projector()
+    settings = {"GALERNE_HUB": hub.address, "GALERNE_CATALOG": str(catalog)}
+    here("pull", "ministral-3-3b", "--blind", **settings)
+    assert [path.name for path in (home / "models").glob("*.gguf")] == [NAME]
+    told = here("pull", "ministral-3-3b", **settings)
+    assert "it lets the model see images" in told.output
+    eyes = home / "models" / "mmproj-Ministral-3-3B-Instruct-2512-f16.gguf"
+    assert eyes.read_bytes() == tiny_projector()
+    (row,) = [row for row in json.loads(here("list", "--json").output)["models"] if not row["built_in"]]
+    assert row["vision"]
+    model_id = row["model_id"]
+    assert json.loads(here("show", model_id, "--json").output)["projector"] == str(eyes)
+    assert here("rm", model_id, "--yes").exit_code == 0
+    assert list((home / "models").glob("*.gguf")) == []
 
 
 def test_of_a_model_whose_repository_alone_is_known_the_hub_names_the_files(hub, here, home):

@@ -41,9 +41,9 @@ IDEAL = Calibration(
     id="ideal", target="accelerator", engine="none", weight_traffic_ratio=1.0, expert_traffic_ratio=1.0,
     kv_traffic_ratio=1.0, route_traffic_ratio=1.0, decode_flop_ratio=1.0, prefill_flop_ratio=1.0,
     prefill_wide_flop_ratio=0.0, attention_flop_ratio=1.0, expert_flop_ratio=1.0, reduce_traffic_ratio=1.0,
-    exchange_traffic_ratio=1.0, layer_s=0.0, expert_layer_s=0.0, parallel_layer_s=0.0, quantised_layer_s=0.0,
-    sequence_s=0.0, prompt_s=0.0, step_s=0.0, base_power_ratio=0.4, traffic_power_ratio=0.3,
-    flop_power_ratio=0.6, sequence_power_s=0.0, error_ratio=0.2, sources=NO_SOURCES,
+    exchange_traffic_ratio=1.0, logits_traffic_ratio=0.0, kernel_s=0.0, base_power_ratio=0.4,
+    traffic_power_ratio=0.3, flop_power_ratio=0.6, sequence_power_s=0.0, kernel_power_s=0.0, error_ratio=0.2,
+    duration_ratio=1.0,     sources=NO_SOURCES,
 )  # fmt: skip
 LAPTOP = Machine(
     name="laptop", host=HOST, n_cores=4, memory_bytes=16_000_000_000, memory_bytes_per_s=50e9,

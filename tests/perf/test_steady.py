@@ -25,7 +25,7 @@ def test_longer_prompts_of_others_disturb_more_and_cached_ones_less():
 
 
 def test_time_and_power_come_from_the_same_mean_step():
-    some = replace(IDEAL, layer_s=20e-6, prompt_s=1e-3)
+    some = replace(IDEAL, kernel_s=5e-6, logits_traffic_ratio=100.0)
     for layout in (plan(calibration=some), plan(MIXTRAL_8X7B, calibration=some, tensor_parallel=8)):
         load = SteadyLoad(n_sequences=np.array([1.0, 32.0]), prompt_tokens=800.0, output_tokens=200.0)
         cost = steady_cost(layout, load)

@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,16 +8,17 @@ from galerne.catalog import Calibration, default_catalog
 from galerne.perf import BatchShape, predict_step
 from galerne.perf.checks import sample_ratios
 from galerne.perf.step import POWER_TERMS
-from galerne.perf.terms import TERMS, coefficients, step_terms
-from tests.perf.factories import MIXTRAL_8X7B, plan
+from galerne.perf.terms import COMPUTE, TERMS, coefficients, step_terms
+from galerne.spread import Spread
+from tests.perf.factories import H100, IDEAL, MIXTRAL_8X7B, NODE, plan
 
 CATALOG = default_catalog()
-BOOKKEEPING = {"id", "target", "engine", "sources", "spread", "error_ratio", "base_power_ratio"}
+BOOKKEEPING = {"id", "target", "engine", "sources", "spread", "error_ratio", "duration_ratio"}
 
 
 def test_every_coefficient_of_a_calibration_multiplies_something():
     fields = {field.name for field in dataclasses.fields(Calibration)}
-    assert fields - BOOKKEEPING == {*TERMS, *POWER_TERMS, "quantised_power_ratio"}
+    assert fields - BOOKKEEPING == {*TERMS, *POWER_TERMS, "base_power_ratio", "quantised_power_ratio"}
 
 
 @pytest.mark.parametrize("calibration", CATALOG.calibrations.rows.values(), ids=lambda row: row.id)
@@ -50,8 +52,36 @@ def test_measured_runs_are_found_within_the_stated_error(engine):
     assert np.median(ratios) == pytest.approx(1.0, abs=stated)
 
 
-def test_each_doubling_of_the_devices_that_share_a_layer_costs_the_same_again():
-    row, one = TERMS.index("parallel_layer_s"), BatchShape(n_sequences=1.0)
-    costs = [float(step_terms(plan(tensor_parallel=degree), one)[row]) for degree in (1, 2, 4, 8)]
-    assert costs == pytest.approx([0.0, costs[1], 2 * costs[1], 3 * costs[1]])
-    assert costs[1] > 0
+def test_sampling_costs_each_copy_its_own_sequences_over_the_whole_vocabulary():
+    row, batch = TERMS.index("logits_traffic_ratio"), BatchShape(n_sequences=64.0)
+    scores_s = 64 * MIXTRAL_8X7B.vocab_size * 4 / H100.memory_bytes_per_s
+    for layout, copies in (({}, 1), ({"tensor_parallel": 8}, 1), ({"data_parallel": 8}, 8)):
+        assert step_terms(plan(MIXTRAL_8X7B, **layout), batch)[row] == pytest.approx(scores_s / copies)
+
+
+def test_an_accelerator_that_reaches_less_of_its_peak_computes_longer_and_reads_alike():
+    slow = replace(NODE, accelerators=(replace(H100, reached_peak_ratio=0.5),) * 8)
+    prompt = BatchShape(n_sequences=1.0, prompt_tokens=1000.0)
+    usual, longer = step_terms(plan(), prompt), step_terms(plan(machine=slow), prompt)
+    computes = np.array([name in COMPUTE for name in TERMS])
+    np.testing.assert_allclose(longer, np.where(computes, 2.0, 1.0) * usual)
+
+
+@pytest.mark.parametrize("calibration", CATALOG.calibrations.rows.values(), ids=lambda row: row.id)
+def test_every_calibration_says_how_far_a_duration_may_be_off(calibration):
+    assert calibration.duration.low < calibration.duration.best == 1.0 < calibration.duration.high
+
+
+def test_the_interval_of_a_plan_is_wider_where_the_peak_is_not_sure():
+    sure = replace(IDEAL, spread={"duration_ratio": Spread(best=1.0, low=0.8, high=1.3)})
+    doubtful = replace(H100, spread={"reached_peak_ratio": Spread(best=0.5, low=0.25, high=0.6)})
+    assert plan(calibration=sure).duration == sure.duration
+    found = plan(calibration=sure, machine=replace(NODE, accelerators=(doubtful,))).duration
+    assert (found.low, found.high) == (0.8, 2.0)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
+def test_the_interval_covers_most_measured_runs(engine):
+    duration = CATALOG.calibrations[f"{engine}-accelerator"].duration
+    ratios = 1.0 / np.array(sample_ratios(CATALOG, engine=engine))
+    assert np.mean((ratios >= duration.low) & (ratios <= duration.high)) >= 0.8

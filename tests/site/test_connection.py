@@ -15,11 +15,11 @@ FRENCH, ENGLISH = wording_in(Language.FRENCH), wording_in(Language.ENGLISH)
 
 
 def growing(*phases, today="2e6", extra=""):
-    """Ten million people who double each year for four years, on a connection in steps."""
+    """Twelve million people who double each year for four years, on a connection in steps."""
     dropped = ("load_ratio", "contracted_w")
     lines = [line for line in ESSONNE.splitlines() if not line.startswith(dropped)]
     text = "\n".join(lines).replace("[site]", f"[site]\ncontracted_w = {today}" if today else "[site]")
-    load = "\n[load]\nn_users = 1e7\nanswers_per_user = 8\ngrowth_ratio = 1.0\nhorizon_years = 4\n"
+    load = "\n[load]\nn_users = 1.2e7\nanswers_per_user = 8\ngrowth_ratio = 1.0\nhorizon_years = 4\n"
     return text + load + extra + "".join(f"\n[[phases]]\n{phase}\n" for phase in phases)
 
 

@@ -13,7 +13,7 @@ def figure(plan, name):
 def test_a_chain_built_twice_loses_more_at_low_load_where_it_never_rests():
     once, twice = (
         plan_of(changed(load_ratio="0.1").replace("installed_ratio = 1.25", f"installed_ratio = {spares}"))
-        for spares in (1.0, 2.0)
+        for spares in (2.0, 4.0)
     )
     assert twice.breakdown_w["losses"] > once.breakdown_w["losses"]
     assert figure(twice, "pue_ratio") > figure(once, "pue_ratio")

@@ -157,6 +157,9 @@ PROBLEMS: Mapping[str, Problem] = MappingProxyType(
         "tool_failed": _ours(502),
         "invalid_tool_file": _ours(500),
         "address_refused": _ours(502),
+        "unknown_person": _asked(404),
+        "account_refused": _asked(422),
+        "sign_in_delayed": Problem(status=429, type="rate_limit_error", mistral_type="rate_limited"),
         "internal_error": _ours(500),
     }
 )

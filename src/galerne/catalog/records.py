@@ -50,6 +50,8 @@ class AcceleratorSpec:
         link_bytes_per_s: fastest link to its neighbours, both directions together.
         idle_w: power with a model loaded and nothing to do.
         embodied_g: CO2e of its manufacture.
+        reached_peak_ratio: share of its peak that matrix products reach over long, over the share that they
+            reach on the accelerators of the calibration. 1 where nobody measured both.
     """
 
     id: str
@@ -62,6 +64,7 @@ class AcceleratorSpec:
     idle_w: float
     embodied_g: float
     sources: Mapping[str, str]
+    reached_peak_ratio: float = 1.0
     spread: Mapping[str, Spread] = field(default_factory=dict)
 
 
@@ -127,6 +130,8 @@ class ModelSpec:
             keep no growing context at all (linear attention).
         n_windowed_layers: layers whose attention does not see the whole context.
         n_dense_layers: leading layers without experts, in a mixture.
+        n_extra_layer_kernels: kernels that a layer runs, on average, besides those of the plain form
+            (``perf.kernels``): two for norms of queries and keys, others for linear or sparse attention.
         purpose: ``general``, or what it was trained for: ``code``, ``reasoning``, ``audio``, ...
     """
 
@@ -159,6 +164,7 @@ class ModelSpec:
     qk_nope_head_dim: int = 0
     qk_rope_head_dim: int = 0
     v_head_dim: int = 0
+    n_extra_layer_kernels: float = 0.0
     purpose: str = "general"
     sources: Mapping[str, str] = field(default_factory=dict)
     spread: Mapping[str, Spread] = field(default_factory=dict)
@@ -305,8 +311,7 @@ class Calibration:
     """How far an engine on a kind of hardware stays from the datasheet's roofline, fitted on measurements.
 
     Each ``*_traffic_ratio`` and ``*_flop_ratio`` multiplies an ideal time (bytes over bandwidth, operations
-    over peak); each ``*_s`` is a time per layer, per sequence, per prompt or per step. ``perf.terms`` says
-    what they multiply.
+    over peak); ``kernel_s`` is a time per kernel. ``perf.terms`` says what they multiply.
 
     Attributes:
         target: ``accelerator`` or ``host``.
@@ -314,6 +319,8 @@ class Calibration:
         weight_traffic_ratio: time of reading dense weights, over ideal.
         expert_traffic_ratio: time of reading experts, over ideal.
         kv_traffic_ratio: time of reading keys and values, over ideal.
+        logits_traffic_ratio: time that each sequence takes besides, sampling among it, over reading its
+            scores of the whole vocabulary once.
         route_traffic_ratio: time of bringing each token to its experts within a device, over reading it once.
         decode_flop_ratio: time of decode arithmetic without experts, over ideal.
         prefill_flop_ratio: time of the dense products of prompts, over ideal in the format of the weights.
@@ -322,20 +329,16 @@ class Calibration:
         expert_flop_ratio: time of the products with routed experts, of prompts and decoding, over ideal.
         reduce_traffic_ratio: time of the sums of tensor parallelism, over the link's ideal.
         exchange_traffic_ratio: time of the exchange of tokens among experts, over the link's ideal.
-        layer_s: fixed time of one layer.
-        expert_layer_s: further fixed time of one layer of experts.
-        parallel_layer_s: further fixed time of one layer for each doubling of the devices that share it, and
-            of one layer of experts for each doubling of those that divide them.
-        quantised_layer_s: further fixed time of one layer whose weights have less than 16 bits.
-        sequence_s: fixed time of each sequence of a copy: scheduling, sampling, streaming.
-        prompt_s: fixed time of each prompt that a step begins.
-        step_s: fixed time of one step: launch, synchronisation.
+        kernel_s: fixed time of each kernel that waits for the one before.
         base_power_ratio: power while stepping, before any traffic or arithmetic, over the power limit.
         quantised_power_ratio: power added while stepping where dense weights have less than 16 bits.
         traffic_power_ratio: power added at full memory bandwidth, over the power limit.
         flop_power_ratio: power added at peak arithmetic, over the power limit (capped by it).
         sequence_power_s: energy that each sequence of a step adds on each device, over the power limit.
-        error_ratio: typical relative error of a predicted duration, for intervals.
+        kernel_power_s: energy that each kernel of a step adds on each device, over the power limit.
+        error_ratio: mean relative error of a predicted duration.
+        duration_ratio: measured duration over predicted one, for intervals: 1, with p5 and p95 of runs whose
+            model, GPU or engine was held out.
     """
 
     id: str
@@ -344,6 +347,7 @@ class Calibration:
     weight_traffic_ratio: float
     expert_traffic_ratio: float
     kv_traffic_ratio: float
+    logits_traffic_ratio: float
     route_traffic_ratio: float
     decode_flop_ratio: float
     prefill_flop_ratio: float
@@ -352,21 +356,22 @@ class Calibration:
     expert_flop_ratio: float
     reduce_traffic_ratio: float
     exchange_traffic_ratio: float
-    layer_s: float
-    expert_layer_s: float
-    parallel_layer_s: float
-    quantised_layer_s: float
-    sequence_s: float
-    prompt_s: float
-    step_s: float
+    kernel_s: float
     base_power_ratio: float
     traffic_power_ratio: float
     flop_power_ratio: float
     sequence_power_s: float
+    kernel_power_s: float
     error_ratio: float
+    duration_ratio: float
     sources: Mapping[str, str]
     quantised_power_ratio: float = 0.0
     spread: Mapping[str, Spread] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> Spread:
+        """Measured duration over predicted one."""
+        return self.spread.get("duration_ratio", Spread.within(self.duration_ratio, 1.0, 1.0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ import httpx
 from galerne.chat.shown import on_the_wire
 from galerne.errors import AnswerRefused, ServerUnreachable
 
+FOR_PERSON = "galerne-for"
 _CONNECT_S = 5.0
 _READ_S = 600.0  # a long prompt on a slow machine is read before the first token
 
@@ -88,6 +89,7 @@ class ApiClient:
         key: API key, where the daemon asks for one.
         language: in which the daemon's own words are wanted.
         load_anyway: have models loaded even if they do not fit.
+        person: for whom our own pages ask; only the daemon's own key may say so.
         transport: replaces the network, for tests.
     """
 
@@ -98,14 +100,18 @@ class ApiClient:
         key: str | None = None,
         language: str | None = None,
         load_anyway: bool = False,
+        person: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self._key = key
         self.base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         if language:
             self._headers["Accept-Language"] = language
         if load_anyway:
             self._headers["galerne-load"] = "anyway"
+        if person:
+            self._headers[FOR_PERSON] = person
         self._transport = transport
         self._http: httpx.AsyncClient | None = None
 
@@ -126,6 +132,10 @@ class ApiClient:
         if self._http is not None:
             await self._http.aclose()
         self._http = None
+
+    def on_behalf_of(self, person: str) -> ApiClient:
+        """A connection of its own that asks for a person: booked on them, with a member's rights."""
+        return ApiClient(self.base_url, key=self._key, person=person, transport=self._transport)
 
     async def models(self) -> list[dict[str, Any]]:
         """The models of this server, the default one first."""
@@ -148,6 +158,15 @@ class ApiClient:
     async def queue(self) -> dict[str, Any]:
         """Who waits for the engines."""
         return await self._get("/v1/galerne/queue")
+
+    async def usage_by_owner(self, *, since: str) -> dict[str, Any]:
+        """What every owner used since a day; an administrator's to see."""
+        return await self._get(f"/v1/admin/usage?group_by=owner&since={since}")
+
+    async def set_limit(self, subject: str, *, unit: str, period: str, limit: float | None) -> None:
+        """Set a limit, or remove it with ``None``; an administrator's to do."""
+        wish = {"subject": subject, "unit": unit, "period": period, "limit": limit}
+        await self._send_json("PUT", "/v1/admin/limits", wish)
 
     async def limits(self) -> list[dict[str, Any]]:
         """Limits, and what was used of them."""
@@ -306,8 +325,11 @@ class ApiClient:
         return document
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._send_json("POST", path, body)
+
+    async def _send_json(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            response = await self._connection().post(path, json=body)
+            response = await self._connection().request(method, path, json=body)
             await _raise_for_problem(response)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error

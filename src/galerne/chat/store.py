@@ -13,11 +13,13 @@ import sqlalchemy as sa
 from galerne.chat.conversations import ConversationStore
 from galerne.chat.documents.store import forget_documents, is_draft
 from galerne.chat.documents.tables import documents
-from galerne.chat.ownership import Owner
+from galerne.chat.ownership import Owner, is_of
+from galerne.chat.people.passwords import Hashing
+from galerne.chat.people.store import PeopleStore
 from galerne.chat.records import MessageStatus
-from galerne.chat.tables import conversations, messages
+from galerne.chat.tables import conversations, messages, metadata
 from galerne.clock import Clock
-from galerne.storage import open_store, writing
+from galerne.storage import open_store, reading, writing
 
 
 class ChatStore:
@@ -28,6 +30,7 @@ class ChatStore:
         clock: dates the messages.
         new_id: makes an id that nobody guesses.
         searchable: whether its tables have the index over the words.
+        hashing: how much work a guess at a password costs.
     """
 
     def __init__(
@@ -37,7 +40,9 @@ class ChatStore:
         clock: Clock,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(12),
         searchable: bool = True,
+        hashing: Hashing | None = None,
     ) -> None:
+        self._hashing = hashing or Hashing()
         self._engine = engine
         self._clock = clock
         self._new_id = new_id
@@ -53,9 +58,40 @@ class ChatStore:
             searchable=self._searchable,
         )
 
+    @property
+    def people(self) -> PeopleStore:
+        """Who has an account."""
+        return PeopleStore(self._engine, clock=self._clock, hashing=self._hashing)
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+    def n_conversations(self, owner: Owner) -> int:
+        """How many conversations an owner has."""
+        mine = is_of(conversations.c.owner, owner)
+        query = sa.select(sa.func.count()).select_from(conversations).where(mine)
+        with reading(self._engine) as connection:
+            return int(connection.scalar(query) or 0)
+
+    def hand_over(self, owner: Owner, *, to: Owner) -> None:
+        """Give all that one owner has to another: what was there before accounts, to who has one."""
+        with writing(self._engine) as connection:
+            for table in _owned():
+                statement = sa.update(table).where(is_of(table.c.owner, owner))
+                connection.execute(statement.values(owner=to))
+
+    def erase_all(self, owner: Owner) -> None:
+        """Erase all that an owner has, for good: conversations, projects and documents."""
+        mine = self.of(owner)
+        for entry in mine.conversations(limit=1_000_000):
+            mine.erase(entry.id)
+        for project in mine.projects.all():
+            mine.projects.erase(project.id)
+        with writing(self._engine) as connection:
+            forget_documents(connection, is_of(documents.c.owner, owner))
+            for table in _owned():
+                connection.execute(sa.delete(table).where(is_of(table.c.owner, owner)))
 
     def close_interrupted(self) -> int:
         """Mark answers that a stopped daemon left half-written; return how many."""
@@ -82,16 +118,37 @@ class ChatStore:
             forget_documents(connection, sa.and_(old, is_draft()))
 
 
-def open_conversations(url: str, *, clock: Clock) -> ChatStore:
+def _owned() -> list[sa.Table]:
+    """Tables whose rows are somebody's."""
+    return [table for table in metadata.sorted_tables if "owner" in table.c]
+
+
+def open_conversations(url: str, *, clock: Clock, hashing: Hashing | None = None) -> ChatStore:
     """Open the chat store; what an earlier daemon left half-written is marked interrupted.
 
     Args:
         url: ``sqlite:///FILE`` or ``postgresql://…``.
         clock: dates the messages.
+        hashing: how much work a guess at a password costs.
 
     Raises:
         StoreUnreachable: the database does not open.
     """
-    store = ChatStore(open_store(url, migrations="galerne.chat.migrations"), clock=clock)
+    store = open_chat(url, clock=clock, hashing=hashing)
     store.close_interrupted()
     return store
+
+
+def open_chat(url: str, *, clock: Clock, hashing: Hashing | None = None) -> ChatStore:
+    """Open the chat store beside a daemon that may be writing in it.
+
+    Args:
+        url: ``sqlite:///FILE`` or ``postgresql://…``.
+        clock: dates the messages.
+        hashing: how much work a guess at a password costs.
+
+    Raises:
+        StoreUnreachable: the database does not open.
+    """
+    engine = open_store(url, migrations="galerne.chat.migrations")
+    return ChatStore(engine, clock=clock, hashing=hashing)

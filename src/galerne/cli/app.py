@@ -11,6 +11,7 @@ from galerne.cli.key_app import key_app
 from galerne.cli.ledger_app import ledger_app
 from galerne.cli.models_app import MODEL_COMMANDS
 from galerne.cli.options import Json, LoadAnyway
+from galerne.cli.people_app import people_app
 from galerne.cli.site_app import site_app
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ catalog_app = typer.Typer(help="Look up the facts every figure stands on, each w
 app.add_typer(site_app, name="site")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(key_app, name="key")
+app.add_typer(people_app, name="people")
 app.add_typer(ledger_app, name="ledger")
 
 

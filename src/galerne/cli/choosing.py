@@ -6,11 +6,13 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from galerne.catalog import Catalog, Machine, ModelFileSpec, ModelSpec
 from galerne.errors import HubRefused, InvalidRequest, UnknownId
 from galerne.fleet.aliases import FAMILIES, cloud_aliases
 from galerne.models.hub import Hub, HubFile, HubReference
+from galerne.models.projector import is_projector, name_beside, rank
 from galerne.perf import Fit, advise
 
 ENGINE_SHARE_RATIO = 0.15
@@ -30,6 +32,7 @@ class Choice:
         model: its row, where the catalogue knows it.
         fit: what to expect of it here, where its architecture is known.
         fits: whether it fits the memory that is free now.
+        eyes: the file that lets it see images, where its repository has one.
     """
 
     files: tuple[HubFile, ...]
@@ -37,11 +40,39 @@ class Choice:
     model: ModelSpec | None
     fit: Fit | None
     fits: bool
+    eyes: HubFile | None = None
+
+    @property
+    def all_files(self) -> tuple[HubFile, ...]:
+        """What is fetched: the model, then its eyes."""
+        return (*self.files, *([self.eyes] if self.eyes else []))
 
     @property
     def size_bytes(self) -> int:
         """Bytes of all files together."""
-        return sum(file.size_bytes for file in self.files)
+        return sum(file.size_bytes for file in self.all_files)
+
+
+def with_eyes(choice: Choice, hub: Hub) -> Choice:
+    """The same with the file that lets the model see, where its repository has one.
+
+    Raises:
+        HubUnreachable: no answer.
+    """
+    first = choice.files[0]
+    try:
+        listed = hub.files(first.repository, revision=first.revision)
+    except HubRefused:  # of a file that is given its repository may not be
+        return choice
+    eyes = min((file for file in listed if is_projector(file.name)), key=_rank_of, default=None)
+    if eyes is None:
+        return choice
+    stem = PurePosixPath(first.filename).stem
+    return replace(choice, eyes=replace(eyes, saved_as=name_beside(stem, eyes.name)))
+
+
+def _rank_of(file: HubFile) -> tuple[int, str]:
+    return rank(file.name)
 
 
 def choose_known(
@@ -121,7 +152,7 @@ def choose_on_hub(reference: HubReference, *, format_id: str, free_bytes: float,
     listed = hub.files(reference.repository, revision=reference.revision)
     models: dict[str, list[HubFile]] = {}
     for file in listed:
-        if file.format_id and "mmproj" not in file.name.lower():
+        if file.format_id and not is_projector(file.name):
             models.setdefault(re.sub(r"-\d{5}-of-\d{5}", "", file.name), []).append(file)
     wanted = (reference.quantisation or format_id).lower()
     named = {name: files for name, files in models.items() if not wanted or files[0].format_id == wanted}

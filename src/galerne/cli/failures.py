@@ -10,6 +10,7 @@ import os
 import sys
 
 from galerne.errors import (
+    AccountRefused,
     AnswerRefused,
     ApiError,
     CatalogError,
@@ -33,11 +34,13 @@ from galerne.errors import (
     StoreUnreachable,
     UnknownKey,
     UnknownModel,
+    UnknownPerson,
 )
 
 BUSY = (DataFolderBusy, MachineBusy, ModelLoading, Overloaded, PortInUse)
 NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable, UnknownModel)
 WRONG_REQUEST = (
+    AccountRefused,
     InvalidSetting,
     ApiError,
     CatalogError,
@@ -47,6 +50,7 @@ WRONG_REQUEST = (
     NoSignal,
     SiteError,
     UnknownKey,
+    UnknownPerson,
 )
 
 

@@ -21,6 +21,7 @@ def pull(
     weight_format: Annotated[
         str, typer.Option("--format", help="Its format, such as q4_k_m (default: the best that fits).")
     ] = "",
+    blind: Annotated[bool, typer.Option("--blind", help="Without the file that lets it see images.")] = False,
     anyway: Annotated[bool, typer.Option(help="Also what this machine's memory cannot hold.")] = False,
     offline: Annotated[bool, typer.Option(help="Fetch nothing: refuse.")] = False,
     json_output: Json = False,
@@ -31,7 +32,14 @@ def pull(
     """
     from galerne.cli.commands.pull import pull as go
 
-    go(name=model, format_id=weight_format.lower(), anyway=anyway, offline=offline, as_json=json_output)
+    go(
+        name=model,
+        format_id=weight_format.lower(),
+        blind=blind,
+        anyway=anyway,
+        offline=offline,
+        as_json=json_output,
+    )
 
 
 def show(

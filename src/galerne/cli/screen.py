@@ -183,13 +183,21 @@ def _verdict(fit: Fit, advice: Advice, language: Language) -> str:
     return words["missing"].format(missing=missing)
 
 
+def _speed_range(fit: Fit) -> tuple[float, float]:
+    """p5 and p95 of the speed over the predicted one; after runs here, what they left over."""
+    if fit.n_runs:
+        return 1.0 - fit.error_ratio, 1.0 + fit.error_ratio
+    duration = fit.plan.duration
+    return 1.0 / duration.high, 1.0 / duration.low
+
+
 def advice_line(advice: Advice, *, language: Language) -> str:
     """One sentence on which model to take, and what more memory would allow."""
     words = phrases("galerne.cli", language)
     lines = []
     if advice.recommended:
         model = advice.recommended.plan.model
-        low, high = 1 - advice.recommended.error_ratio, 1 + advice.recommended.error_ratio
+        low, high = _speed_range(advice.recommended)
         speed = advice.recommended.tokens_per_s
         lines.append(
             words["recommendation"].format(

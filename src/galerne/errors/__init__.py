@@ -75,7 +75,10 @@
         ├── ExtractionOverrun          reading it took more than it may, and was stopped
         ├── ToolFailed                 a tool of the assistant did not do what it was called for
         ├── InvalidToolFile            the file that names tool servers says something impossible
-        └── AddressRefused             an address that is not fetched: private, of this computer, or not HTTP
+        ├── AddressRefused             an address that is not fetched: private, of this computer, or not HTTP
+        ├── UnknownPerson              no account with this name or id
+        ├── AccountRefused             an account, a password or a change of them that cannot be
+        └── SignInDelayed              too many wrong passwords for this name
 
 Our own mistakes stay ``ValueError``, ``TypeError`` or ``assert``. What is merely degraded is not an error:
 a meter that cannot read yields ``method="modelled"``. No text of a prompt ever enters an error: sizes and
@@ -148,19 +151,23 @@ from galerne.errors.chat import (
     ExtractionOverrun,
     UnknownDocument,
     UnknownProject,
+    AccountRefused,
     AddressRefused,
     AnswerRefused,
     ChatError,
     InvalidToolFile,
+    SignInDelayed,
     ToolFailed,
     UnknownAssistant,
     UnknownConversation,
+    UnknownPerson,
 )
 from galerne.errors.root import GalerneError, failure, leaves
 # isort: on
 
 __all__ = [
     "AbilityMissing",
+    "AccountRefused",
     "AddressRefused",
     "AnswerRefused",
     "ApiError",
@@ -222,6 +229,7 @@ __all__ = [
     "RequestTooLarge",
     "ServerUnreachable",
     "SettingError",
+    "SignInDelayed",
     "SiteError",
     "StorageError",
     "StoreUnreachable",
@@ -233,6 +241,7 @@ __all__ = [
     "UnknownId",
     "UnknownKey",
     "UnknownModel",
+    "UnknownPerson",
     "UnknownProject",
     "UnknownReceipt",
     "UnknownRoute",

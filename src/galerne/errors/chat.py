@@ -144,3 +144,36 @@ class AddressRefused(ChatError):
     sentence = "{host} is not fetched: {problem}"
     host: str
     problem: str
+
+
+@failure
+class UnknownPerson(ChatError):
+    """No account with this name or id."""
+
+    advice = "`galerne people list` and the page /people show every account."
+    sentence = "There is no account {name!r}"
+    name: str
+
+
+@failure
+class AccountRefused(ChatError):
+    """An account, a password or a change of them that cannot be.
+
+    Attributes:
+        reason: stable, for a page that says it in the reader's language.
+        problem: the same in a sentence.
+    """
+
+    advice = "Change what is named here and try again."
+    sentence = "{problem}"
+    reason: str
+    problem: str
+
+
+@failure
+class SignInDelayed(ChatError):
+    """Too many wrong passwords for this name."""
+
+    advice = "Wait that long; an administrator can send a new invitation (`galerne people reset`)."
+    sentence = "Too many wrong passwords: try again in {retry_after_s:.0f} s"
+    retry_after_s: float

@@ -48,6 +48,7 @@ class HubFile:
     Attributes:
         sha256: what its bytes must add up to; empty where the hub does not say.
         revision: commit or branch.
+        saved_as: the name it gets on this disk; empty for its own.
     """
 
     repository: str
@@ -55,11 +56,12 @@ class HubFile:
     size_bytes: int
     sha256: str = ""
     revision: str = "main"
+    saved_as: str = ""
 
     @property
     def name(self) -> str:
         """The name it has on this disk."""
-        return PurePosixPath(self.filename).name
+        return self.saved_as or PurePosixPath(self.filename).name
 
     @property
     def format_id(self) -> str:

@@ -52,6 +52,11 @@ def known_model(names: tuple[str, ...], spec: ModelSpec) -> tuple[str, ModelSpec
     return None
 
 
+def plain_stem(stem: str) -> str:
+    """A file's name without the number of its piece and its quantisation, otherwise as it is."""
+    return _QUANTISATION.sub("", whole_name(stem))
+
+
 def bare_name(name: str) -> str:
     """A name without quantisation, owner and the word GGUF; lower case, words joined by dashes."""
     text = _QUANTISATION.sub("", whole_name(name)).strip().lower().replace(" ", "-").replace("_", "-")

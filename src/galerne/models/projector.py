@@ -10,7 +10,7 @@ from pathlib import Path
 
 from galerne.errors import InvalidModelFile, ModelFileMissing
 from galerne.models.gguf import GgufHeader, read_gguf_header
-from galerne.models.naming import bare_name, quantisation
+from galerne.models.naming import bare_name, plain_stem, quantisation
 
 MARK = "mmproj"
 ARCHITECTURE = "clip"
@@ -103,5 +103,21 @@ def eyes_of(
 
 
 def _rank(projector: Projector) -> tuple[int, str]:
-    found = quantisation(projector.path.name)
-    return PREFERRED.index(found) if found in PREFERRED else len(PREFERRED), projector.path.name
+    return rank(projector.path.name)
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Of several projectors of one model the one of the lowest rank is taken."""
+    found = quantisation(name)
+    return PREFERRED.index(found) if found in PREFERRED else len(PREFERRED), name
+
+
+def name_beside(stem: str, projector: str) -> str:
+    """What a projector is called beside a model in a folder of several: whose it is, and how fine.
+
+    Args:
+        stem: of the model's file.
+        projector: its own name, which may say neither.
+    """
+    fine = quantisation(projector)
+    return f"{MARK}-{plain_stem(stem)}{f'-{fine}' if fine else ''}.gguf"

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from galerne.catalog import Calibration, Machine, ModelSpec, WeightFormat
+from galerne.spread import Spread
 from galerne.units import Numeric
 
 
@@ -48,6 +49,19 @@ class ServingPlan:
     def n_devices(self) -> int:
         """Accelerators of the replica."""
         return self.tensor_parallel * self.pipeline_parallel * self.data_parallel
+
+    @property
+    def duration(self) -> Spread:
+        """Measured duration over predicted one: what held-out runs say, and how sure the peak is.
+
+        The peak counts in full, as if arithmetic were all of the step: at most that much.
+        """
+        runs = self.calibration.duration
+        for device in self.machine.accelerators[:1]:
+            if (peak := device.spread.get("reached_peak_ratio")) is not None:
+                low, high = peak.best / peak.high, peak.best / peak.low
+                return Spread(best=runs.best, low=min(runs.low, low), high=max(runs.high, high))
+        return runs
 
     @property
     def expert_format_or_format(self) -> WeightFormat:

@@ -2,7 +2,7 @@
 
 The duration is the sum of the terms of ``perf.terms`` times the calibration's coefficients; with all ratios
 1 and no fixed times this is the plain roofline, summed instead of overlapped. Power while stepping is a base
-plus parts for traffic, for arithmetic and for each sequence, under the device's limit.
+plus parts for traffic, for arithmetic, for each sequence and each kernel, under the device's limit.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from galerne.catalog import Calibration
+from galerne.perf.kernels import WIDE_BYTES, kernels_per_step
 from galerne.perf.records import BatchShape, ServingPlan, StepCost, StepWeights
-from galerne.perf.terms import COMPUTE, MEMORY, WIDE_BYTES, coefficients, plan_terms, roofline
-from galerne.perf.work import N_AMOUNTS, SEQUENCES, Work, plan_work, step_amounts
+from galerne.perf.terms import COMPUTE, MEMORY, coefficients, plan_terms, roofline
+from galerne.perf.work import N_AMOUNTS, SEQUENCES, STEP, Work, plan_work, step_amounts
 from galerne.units import Numeric
 
 PROBE_PROMPT_TOKENS = 512
 """Prompt length at which the mean energy of a prompt token is taken."""
 PROBE_CONTEXT_TOKENS = 1024.0
 """Context at which the energy of reading one more token of context is taken."""
-POWER_TERMS = ("traffic_power_ratio", "flop_power_ratio", "sequence_power_s")
+POWER_TERMS = ("traffic_power_ratio", "flop_power_ratio", "sequence_power_s", "kernel_power_s")
 """Fields of a calibration, in the order of the terms of power."""
 LEAST_CAP_RATIO = 0.01
 """A cap leaves at least so much of the limit above the base, or the step would never end."""
@@ -75,7 +76,8 @@ def _power_w(
 ) -> tuple[Numeric, Numeric, Numeric]:
     """Power of accelerators and host while stepping, idle power included, and how far a cap slows the step.
 
-        P = limit · min(1, base + traffic · bandwidth used + flop · arithmetic used + sequences · s / t)
+        P = limit · min(1, base + traffic · bandwidth used + flop · arithmetic used
+                           + (s · sequences + k · kernels) / t)
         slowdown = ((P − base) / (cap − base))^½
 
     Under a cap set by the operator the clock falls and the voltage with it: power above the base goes with
@@ -109,20 +111,19 @@ def _power_w(
 
 
 def plan_power_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
-    """Per device and unit of each amount: ideal times of traffic and arithmetic, and sequences.
+    """Per device and unit of each amount: ideal times of traffic and arithmetic, sequences and kernels.
 
     Shape (len(POWER_TERMS), N_AMOUNTS).
     """
     roof, stages = roofline(plan), plan.pipeline_parallel
     dense_s = (work.decode_dense_flop + work.dense_flop) / roof.dense_flop_per_s
     expert_s = (work.decode_expert_flop + work.expert_flop) / roof.expert_flop_per_s
-    sequences = np.zeros(N_AMOUNTS)
+    sequences, kernels = np.zeros((2, N_AMOUNTS))
     sequences[SEQUENCES] = 1.0 / plan.data_parallel
+    kernels[STEP] = kernels_per_step(plan)
     traffic_s = work.moved_bytes / roof.memory_bytes_per_s
-    return (
-        np.array([traffic_s, dense_s + expert_s + work.attention_flop / roof.wide_flop_per_s, sequences])
-        / stages
-    )
+    flop_s = dense_s + expert_s + work.attention_flop / roof.wide_flop_per_s
+    return np.array([traffic_s, flop_s, sequences, kernels]) / stages
 
 
 def _power_factors(calibration: Calibration) -> npt.NDArray[np.float64]:

@@ -2,8 +2,8 @@
 
     t = Σ coefficient · term
 
-Times of traffic and arithmetic are ideal ones, from the datasheet; the others count layers, sequences,
-prompts and steps. The product and the fit of the coefficients use this same list.
+Times of traffic and arithmetic are ideal ones, from the datasheet; the last term counts kernels. The product
+and the fit of the coefficients use this same list.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from galerne.catalog import Calibration, WeightFormat
-from galerne.perf.architecture import n_expert_layers
+from galerne.perf.kernels import kernels_per_step
 from galerne.perf.records import BatchShape, ServingPlan
-from galerne.perf.work import N_AMOUNTS, PROMPTS, SEQUENCES, STEP, Work, plan_work, step_amounts
+from galerne.perf.work import N_AMOUNTS, STEP, Work, plan_work, step_amounts
 
-WIDE_BYTES = 2.0
-"""Width of a weight that needs no scaling: 16 bits."""
-MEMORY = ("weight_traffic_ratio", "expert_traffic_ratio", "kv_traffic_ratio", "route_traffic_ratio")
+MEMORY = (
+    "weight_traffic_ratio",
+    "expert_traffic_ratio",
+    "kv_traffic_ratio",
+    "logits_traffic_ratio",
+    "route_traffic_ratio",
+)
 COMPUTE = (
     "decode_flop_ratio",
     "prefill_flop_ratio",
@@ -29,15 +33,7 @@ COMPUTE = (
     "expert_flop_ratio",
 )
 LINK = ("reduce_traffic_ratio", "exchange_traffic_ratio")
-FIXED = (
-    "layer_s",
-    "expert_layer_s",
-    "parallel_layer_s",
-    "quantised_layer_s",
-    "sequence_s",
-    "prompt_s",
-    "step_s",
-)
+FIXED = ("kernel_s",)
 TERMS = (*MEMORY, *COMPUTE, *LINK, *FIXED)
 """Fields of a calibration, in the order of the terms."""
 _ROW = {name: row for row, name in enumerate(TERMS)}
@@ -76,18 +72,18 @@ def roofline(plan: ServingPlan) -> Roofline:
             link_bytes_per_s=machine.memory_bytes_per_s,
         )
     device = machine.accelerators[0]
-    n = plan.tensor_parallel * plan.data_parallel
+    n, reached = plan.tensor_parallel * plan.data_parallel, device.reached_peak_ratio
 
     def peak_of(weight_format: WeightFormat) -> float:
         fp16 = device.peak_flop_per_s["fp16"]
-        return n * max(device.peak_flop_per_s.get(weight_format.compute, fp16), fp16)
+        return n * reached * max(device.peak_flop_per_s.get(weight_format.compute, fp16), fp16)
 
     return Roofline(
         n_devices=n,
         memory_bytes_per_s=n * device.memory_bytes_per_s,
         dense_flop_per_s=peak_of(plan.format),
         expert_flop_per_s=peak_of(plan.expert_format_or_format),
-        wide_flop_per_s=n * device.peak_flop_per_s["fp16"],
+        wide_flop_per_s=n * reached * device.peak_flop_per_s["fp16"],
         link_bytes_per_s=device.link_bytes_per_s / 2.0,
     )
 
@@ -100,12 +96,13 @@ def step_terms(plan: ServingPlan, batch: BatchShape) -> npt.NDArray[np.float64]:
 
 def plan_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
     """The terms per unit of each amount, shape (len(TERMS), N_AMOUNTS)."""
-    roof, model = roofline(plan), plan.model
+    roof = roofline(plan)
     terms = np.zeros((len(TERMS), N_AMOUNTS))
     times = {
         "weight_traffic_ratio": work.weight_bytes / roof.memory_bytes_per_s,
         "expert_traffic_ratio": work.expert_bytes / roof.memory_bytes_per_s,
         "kv_traffic_ratio": work.kv_bytes / roof.memory_bytes_per_s,
+        "logits_traffic_ratio": work.logits_bytes * roof.n_devices / roof.memory_bytes_per_s,
         "route_traffic_ratio": work.routed_bytes * roof.n_devices / roof.memory_bytes_per_s,
         "decode_flop_ratio": work.decode_dense_flop / roof.dense_flop_per_s,
         "prefill_flop_ratio": work.dense_flop / roof.dense_flop_per_s,
@@ -117,15 +114,7 @@ def plan_terms(plan: ServingPlan, work: Work) -> npt.NDArray[np.float64]:
     }
     for name, row in times.items():
         terms[_ROW[name]] = row
-    terms[_ROW["layer_s"], STEP] = model.n_layers
-    terms[_ROW["expert_layer_s"], STEP] = n_expert_layers(model)
-    hops = model.n_layers * np.log2(plan.tensor_parallel)
-    hops += n_expert_layers(model) * np.log2(plan.expert_parallel)
-    terms[_ROW["parallel_layer_s"], STEP] = hops
-    terms[_ROW["quantised_layer_s"], STEP] = model.n_layers * (plan.format.bytes_per_weight < WIDE_BYTES)
-    terms[_ROW["sequence_s"], SEQUENCES] = 1.0 / plan.data_parallel
-    terms[_ROW["prompt_s"], PROMPTS] = 1.0
-    terms[_ROW["step_s"], STEP] = 1.0
+    terms[_ROW["kernel_s"], STEP] = kernels_per_step(plan)
     return terms
 
 

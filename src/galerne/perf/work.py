@@ -32,11 +32,13 @@ from galerne.units import Numeric
 Floats = npt.NDArray[np.float64]
 ACTIVATION_BYTES = 2.0
 """Width of a value between layers: 16 bits, whatever the weights."""
-STEP, TOUCHED, SEQUENCES, PROMPTS, DECODING, PROMPT_TOKENS, HELD, DECODE_SEEN, PROMPT_SEEN = range(9)
-"""Amounts of a micro-batch: the step itself; share of experts touched; sequences; those that read a prompt,
-those that decode; tokens of prompts; positions held, and positions attended to in decoding and in reading,
-summed over layers."""
-N_AMOUNTS = 9
+LOGIT_BYTES = 4.0
+"""Width of a score from which a token is sampled: 32 bits."""
+STEP, TOUCHED, SEQUENCES, DECODING, PROMPT_TOKENS, HELD, DECODE_SEEN, PROMPT_SEEN = range(8)
+"""Amounts of a micro-batch: the step itself; share of experts touched; sequences, and those that decode;
+tokens of prompts; positions held, and positions attended to in decoding and in reading, summed over
+layers."""
+N_AMOUNTS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +49,7 @@ class Work:
         weight_bytes: dense weights read, each copy counted.
         expert_bytes: routed experts read.
         kv_bytes: keys and values read and written, each copy counted.
+        logits_bytes: scores of the vocabulary that each device of a copy reads to sample.
         routed_bytes: rows of tokens that each device gathers for its experts.
         decode_dense_flop: of the sequences that decode, with dense weights and their context.
         decode_expert_flop: the same with experts.
@@ -60,6 +63,7 @@ class Work:
     weight_bytes: Floats
     expert_bytes: Floats
     kv_bytes: Floats
+    logits_bytes: Floats
     routed_bytes: Floats
     decode_dense_flop: Floats
     decode_expert_flop: Floats
@@ -101,6 +105,7 @@ def plan_work(plan: ServingPlan) -> Work:
         ),
         expert_bytes=_per((TOUCHED, experts_bytes)),
         kv_bytes=_per((HELD, copies * kv_values_per_position(model) * plan.kv_bytes_per_value)),
+        logits_bytes=_per((SEQUENCES, model.vocab_size * LOGIT_BYTES / plan.data_parallel)),
         routed_bytes=_per((DECODING, routed_bytes), (PROMPT_TOKENS, routed_bytes)),
         decode_dense_flop=_per((DECODING, dense), (DECODE_SEEN, attention_flop_per_position(model))),
         decode_expert_flop=_per((DECODING, expert)),
@@ -133,7 +138,6 @@ def step_amounts(plan: ServingPlan, batch: BatchShape) -> tuple[Floats, Numeric]
     amounts[DECODE_SEEN] = n_decoding * seen_positions(model, decode_context_tokens)
     amounts[HELD] = held
     if np.any(n_reading):
-        amounts[PROMPTS] = n_reading
         amounts[PROMPT_TOKENS] = prompt_tokens
         amounts[PROMPT_SEEN] = prompt_tokens * seen_positions(model, known_tokens + fresh_tokens / 2.0)
         amounts[HELD] += n_reading * seen_positions(model, known_tokens + fresh_tokens)

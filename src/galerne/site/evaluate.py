@@ -30,7 +30,6 @@ from galerne.site.sizing import (
     it_power,
     plant_of,
     size_site,
-    slowness_of,
 )
 from galerne.site.worlds import World, flat
 from galerne.units import HOUR_S, YEAR_S, Numeric
@@ -64,7 +63,7 @@ def evaluate(parts: Parts, scenario: Scenario, world: World) -> YearOfSite:
         world: where ranges become numbers or samples.
     """
     plant = plant_of(parts, scenario, world)
-    slowness = world.number(PERFORMANCE, slowness_of(parts.capacity))
+    slowness = world.number(PERFORMANCE, parts.capacity.plan.duration)
     demand = demand_of(scenario, world)
     sizing = size_site(parts, scenario, world, plant=plant, demand=demand, slowness=slowness)
     grid = parts.electricity.grid(world)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from galerne.site.capacity import CapacityPlan, systems_within
+from galerne.site.capacity import systems_within
 from galerne.site.climate import Hours
 from galerne.site.connection import final_w
 from galerne.site.cooling import CoolingPractice
@@ -15,10 +15,7 @@ from galerne.site.load import Demand, systems_for
 from galerne.site.parts import Parts
 from galerne.site.scenario import Scenario, load_shape
 from galerne.site.worlds import World
-from galerne.spread import Spread
 from galerne.units import Numeric
-
-_ERROR_SPAN = 2.0  # from a typical relative error to the distance of p5 and p95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,12 +63,6 @@ def plant_of(parts: Parts, scenario: Scenario, world: World) -> Plant:
         ),
         auxiliary_ratio=fact_of(parts, world, "site-auxiliary-ratio"),
     )
-
-
-def slowness_of(capacity: CapacityPlan) -> Spread:
-    """Actual over predicted duration."""
-    span = 1.0 + _ERROR_SPAN * capacity.error_ratio
-    return Spread(best=1.0, low=1.0 / span, high=span)
 
 
 def size_site(

@@ -106,6 +106,11 @@ def view_operator(
     )
 
 
+def view_usage(row: Mapping[str, Any], *, language: Language) -> tuple[tuple[str, str], ...]:
+    """What a group used, as labels and amounts."""
+    return _Writer(language=language, say=phrases(PACKAGE, language)).totals([row])
+
+
 COLUMNS = ("answers", "read", "written", "energy", "co2", "water", "money")
 
 

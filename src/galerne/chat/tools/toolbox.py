@@ -30,6 +30,11 @@ class Toolbox:
         self._own = tuple(tools)
         self._servers = tuple(servers)
 
+    def asking(self, tools: Sequence[Tool]) -> Toolbox:
+        """The same box for somebody else: its tools of these names are replaced, its servers are shared."""
+        theirs = {tool.name: tool for tool in tools}
+        return Toolbox([theirs.get(tool.name, tool) for tool in self._own], self._servers)
+
     async def __aenter__(self) -> Self:
         return self
 

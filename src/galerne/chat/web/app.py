@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,11 +18,9 @@ from starlette.routing import Route
 
 from galerne.chat.chain_view import view_chain
 from galerne.chat.client import ApiClient
-from galerne.chat.documents.desk import DocumentDesk
 from galerne.chat.records import ThreadPage
 from galerne.chat.store import ChatStore
-from galerne.chat.temporary import Stores, is_temporary, open_temporary
-from galerne.chat.tools.own import own_tools
+from galerne.chat.temporary import is_temporary, open_temporary
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.web import (
@@ -33,38 +32,37 @@ from galerne.chat.web import (
     keeping,
     models,
     pages,
+    people,
     places,
     planner,
     projects,
 )
-from galerne.chat.web.answers import AnswerDesk
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
-from galerne.chat.web.guard import (
-    SESSION_COOKIE,
-    GuardedPages,
-    KeyDesk,
-    OneKey,
-    PageKeys,
-    is_same_origin,
-    read_form,
+from galerne.chat.web.door import (
+    Door,
+    OpenEndpoint,
+    accept_invitation,
+    come_in,
+    forged,
+    open_session,
+    show_invitation,
 )
-from galerne.chat.web.parts import Endpoint, Web
-from galerne.clock import SystemClock
+from galerne.chat.web.guard import GuardedPages, KeyDesk, OneKey, PageKeys, read_form
+from galerne.chat.web.parts import Endpoint, House, HouseEndpoint, Web, local_path
+from galerne.chat.web.rooms import Rooms
+from galerne.clock import Clock, SystemClock
 from galerne.errors import (
     GalerneError,
     UnknownAssistant,
     UnknownConversation,
     UnknownDocument,
+    UnknownPerson,
     UnknownProject,
 )
 from galerne.language import Language
 
 _YEAR_S = 31_536_000
-_TEMPORARY_S = 3_600.0
-_DRAFTS_S = 86_400.0
-_LOOK_EVERY_S = 30.0
-_OPEN_PATHS = ("/static/", "/developer", "/ui/session", "/ui/language")
 
 
 def create_web(
@@ -74,6 +72,7 @@ def create_web(
     key: str | None = None,
     keys: PageKeys | None = None,
     toolbox: Toolbox | None = None,
+    clock: Clock | None = None,
 ) -> Starlette:
     """The pages, to be mounted at ``/``.
 
@@ -86,32 +85,45 @@ def create_web(
         key: asked of every browser; ``None`` asks nothing (a loopback address).
         keys: the daemon's own list of keys, instead.
         toolbox: what models may call; Galerne's own tools by default.
+        clock: slows who guesses at passwords.
     """
     temporary = open_temporary(clock=SystemClock())
-    stores = Stores(kept=store.of(None), temporary=temporary.of(None))
-    tools = toolbox or Toolbox(own_tools(client, clock=SystemClock()))
-    desk, door = AnswerDesk(client, stores, tools), KeyDesk(keys or OneKey(key))
-    inbox = DocumentDesk(client)
-    web = Web(client=client, stores=stores, desk=desk, keys=door, toolbox=tools, documents=inbox)
+    door = Door(keys=KeyDesk(keys or OneKey(key)), people=store.people, clock=clock or SystemClock())
+    rooms = Rooms(client, kept=store, temporary=temporary, toolbox=toolbox)
+    house = House(
+        client=client, store=store, leave=rooms.leave, look_again=door.look_again, looking=door.looking
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with client, tools:
-            forgetting = asyncio.create_task(_forget(store, temporary))
-            try:
-                yield
-            finally:
-                forgetting.cancel()
-                await asyncio.gather(forgetting, return_exceptions=True)
-                await web.desk.close()
-                await web.documents.close()
-                temporary.close()
+        async with rooms.open():
+            yield
+
+    def anybody(path: str, endpoint: OpenEndpoint, method: str = "GET") -> Route:
+        async def answer(request: Request) -> Response:
+            return forged(request) or await endpoint(door, request)
+
+        return Route(path, answer, methods=[method], name=endpoint.__name__)
 
     def route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
         async def answer(request: Request) -> Response:
-            return await _guarded(web, request, endpoint)
+            visitor = await come_in(door, request)
+            if isinstance(visitor, Response):
+                return visitor
+            return await _found(endpoint(await rooms.of(visitor), request), request)
 
         return Route(path, answer, methods=[method], name=endpoint.__name__)
+
+    def account(path: str, endpoint: HouseEndpoint, method: str = "GET", *, everybody: bool = True) -> Route:
+        async def answer(request: Request) -> Response:
+            visitor = await come_in(door, request, administrator=not everybody)
+            if isinstance(visitor, Response):
+                return visitor
+            return await _found(endpoint(house, await rooms.of(visitor), request), request)
+
+        return Route(path, answer, methods=[method], name=endpoint.__name__)
+
+    administrator = partial(account, everybody=False)
 
     return Starlette(
         routes=[
@@ -120,8 +132,8 @@ def create_web(
             route("/chain", show_chain),
             route("/plan", planner.show_planner),
             route("/plan/places", places.show_places),
-            route("/operator", house_pages.show_operator),
-            route("/developer", house_pages.show_developer),
+            administrator("/operator", house_pages.show_operator),
+            anybody("/developer", house_pages.show_developer),
             route("/ui/plan", planner.show_result),
             route("/ui/plan/{what}", planner.save),
             route("/search", keeping.search),
@@ -177,8 +189,18 @@ def create_web(
             route("/ui/documents/{document_id}/remove", documents.remove, "POST"),
             route("/ui/passages/{message_id}/{n}", documents.show_passage),
             route("/passages/{message_id}/{n}", documents.show_passage),
-            route("/ui/language", choose_language, "POST"),
-            route("/ui/session", open_session, "POST"),
+            account("/account", people.show_account),
+            account("/ui/account/password", people.change_password, "POST"),
+            account("/ui/account/sessions/{session_id}/end", people.end_session, "POST"),
+            account("/ui/sign-out", people.sign_out, "POST"),
+            administrator("/people", people.show_people),
+            administrator("/ui/people", people.invite, "POST"),
+            administrator("/ui/people/adopt", people.adopt, "POST"),
+            administrator("/ui/people/{person_id}/{what}", people.change_person, "POST"),
+            anybody("/invitation/{token}", show_invitation),
+            anybody("/invitation/{token}", accept_invitation, "POST"),
+            anybody("/ui/language", choose_language, "POST"),
+            anybody("/ui/session", open_session, "POST"),
             Route("/static/{digest}/{name}", serve_asset),
         ],
         # Not streams of events: each is to leave at once.
@@ -187,23 +209,11 @@ def create_web(
     )
 
 
-async def _forget(kept: ChatStore, temporary: ChatStore) -> None:
-    """Erase what is not to stay: temporary conversations left alone, and documents that were never sent."""
-    while True:
-        await asyncio.sleep(_LOOK_EVERY_S)
-        await asyncio.to_thread(temporary.erase_untouched, for_s=_TEMPORARY_S)
-        await asyncio.to_thread(temporary.remove_drafts, for_s=_TEMPORARY_S)
-        await asyncio.to_thread(kept.remove_drafts, for_s=_DRAFTS_S)
-
-
-async def _guarded(web: Web, request: Request, endpoint: Endpoint) -> Response:
-    if request.method == "POST" and not is_same_origin(request):
-        return pages.problem_page(request, "not_allowed", status=403)
-    if not web.keys.admits(request) and not request.url.path.startswith(_OPEN_PATHS):
-        return pages.key_page(request, wrong=False)
+async def _found(reply: Awaitable[Response], request: Request) -> Response:
+    """What an endpoint replies; what is not this visitor's is not there."""
     try:
-        return await endpoint(web, request)
-    except (UnknownAssistant, UnknownConversation, UnknownDocument, UnknownProject):
+        return await reply
+    except (UnknownAssistant, UnknownConversation, UnknownDocument, UnknownPerson, UnknownProject):
         return pages.problem_page(request, "not_found", status=404)
 
 
@@ -289,26 +299,12 @@ async def update_chain(web: Web, request: Request) -> Response:
     return JSONResponse(chain_update(view_chain(chain, language=pages.language_of(request))))
 
 
-async def choose_language(_: Web, request: Request) -> Response:
+async def choose_language(_: Door, request: Request) -> Response:
     """``POST /ui/language``: remember the language and go back."""
     form = await read_form(request) or {}
-    target = form.get("back", "/")
-    local = target.startswith("/") and not target.startswith(("//", "/\\"))
-    response = RedirectResponse(target if local else "/", status_code=303)
+    response = RedirectResponse(local_path(form.get("back", "/")), status_code=303)
     if form.get("language") in set(Language):
         response.set_cookie(
             pages.LANGUAGE_COOKIE, form["language"], max_age=_YEAR_S, httponly=True, samesite="strict"
         )
-    return response
-
-
-async def open_session(web: Web, request: Request) -> Response:
-    """``POST /ui/session``: let a browser in that shows the key."""
-    form: dict[str, Any] = await read_form(request) or {}
-    session = web.keys.open_session(form.get("key", ""))
-    if session is None:
-        return pages.key_page(request, wrong=True)
-    response = RedirectResponse("/", status_code=303)
-    secure = request.url.scheme == "https"
-    response.set_cookie(SESSION_COOKIE, session, httponly=True, samesite="strict", secure=secure)
     return response

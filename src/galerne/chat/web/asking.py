@@ -161,7 +161,9 @@ async def stream_words(web: Web, request: Request) -> Response:
 
 async def stop_answer(web: Web, request: Request) -> Response:
     """``POST /ui/answers/{message_id}/stop``; what is written stays."""
-    web.desk.stop(request.path_params["message_id"])
+    message_id = request.path_params["message_id"]
+    message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    web.desk.stop(message.id)
     return Response(status_code=204)
 
 

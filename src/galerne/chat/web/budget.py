@@ -24,7 +24,7 @@ async def show_budget(web: Web, request: Request) -> Response:
     view, now_at = None, web.stores.kept.now_at()
     try:
         limits = await web.client.limits()
-        held_to = [limit for limit in limits if limit["subject"] in _subjects(request)]
+        held_to = [limit for limit in limits if limit["subject"] in _subjects(web, request)]
         view = view_limit(held_to, language=language)
         if view is None and soft is not None:
             usage = await web.client.usage(group_by="total", since=soft.begins_on(now_at))
@@ -49,7 +49,8 @@ async def set_budget(_: Web, request: Request) -> Response:
     return response
 
 
-def _subjects(request: Request) -> set[str]:
+def _subjects(web: Web, request: Request) -> set[str]:
     """Whose limits hold for what this page asks."""
-    model = request.query_params.get("model", "")
-    return {f"model:{model}"} if model else set()
+    model, person = request.query_params.get("model", ""), web.visitor.person
+    mine = set() if person is None else {f"user:{person.name}", f"key:person:{person.name}"}
+    return mine | ({f"model:{model}"} if model else set())

@@ -145,6 +145,11 @@ class KeyDesk:
         shown = _hashed(request.headers.get("authorization", "").removeprefix("Bearer "))
         return self._keys.opens_pages(self._sessions.get(session, shown))
 
+    def shows_key(self, request: HTTPConnection) -> bool:
+        """Whether this program shows a key that opens the pages, with the request itself."""
+        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return bool(shown) and self._keys.needs_key() and self._keys.opens_pages(_hashed(shown))
+
     def open_session(self, offered: str) -> str | None:
         """A new session if the key is right."""
         key_hash = _hashed(offered)

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from galerne.chat.house import view_operator
 from galerne.chat.house.charts import HEIGHT, WIDTH
 from galerne.chat.web import pages
-from galerne.chat.web.parts import Web
+from galerne.chat.web.door import Door
+from galerne.chat.web.parts import House, Web
 from galerne.errors import GalerneError
 from galerne.language import phrases
 
@@ -21,12 +22,12 @@ DAYS = (7, 30)
 GROUPS = ("total", "day", "model", "key")
 
 
-async def show_operator(web: Web, request: Request) -> Response:
+async def show_operator(house: House, _: Web, request: Request) -> Response:
     """``GET /operator``: usage, energy, money, the grid and the line; ``?days=7`` for a week."""
     language = pages.language_of(request)
     days = 7 if request.query_params.get("days") == "7" else 30
     since = (datetime.now(tz=UTC) - timedelta(days=days - 1)).date().isoformat()
-    client = web.client
+    client = house.client
     try:
         *reports, chain, queue, prices = await asyncio.gather(
             *(client.usage(group_by=group, since=since) for group in GROUPS),
@@ -48,7 +49,7 @@ async def show_operator(web: Web, request: Request) -> Response:
     )
 
 
-async def show_developer(web: Web, request: Request) -> Response:  # as every page
+async def show_developer(_: Door, request: Request) -> Response:
     """``GET /developer``: open to everybody, for it holds nothing: the browser asks the API itself."""
     words = phrases(PACKAGE, pages.language_of(request))
     base = str(request.base_url).rstrip("/")

@@ -231,9 +231,9 @@ def planner_page(request: Request, **facts: Any) -> HTMLResponse:
     return _page(request, "plan.html", **facts)
 
 
-def house_page(request: Request, template: str, **facts: Any) -> HTMLResponse:
-    """The operator's or the developer's page."""
-    return _page(request, template, **facts)
+def house_page(request: Request, template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
+    """A page with words of its own: the operator's, the developer's, people's."""
+    return _page(request, template, status=status, **facts)
 
 
 def plan_fragment(request: Request, **facts: Any) -> HTMLResponse:
@@ -300,6 +300,7 @@ def _render(request: Request, template: str, **facts: Any) -> str:
             language=language.value,
             theme=theme if theme in {"light", "dark"} else "",
             path=request.url.path,
+            visitor=getattr(request.state, "visitor", None),
             **facts,
         )
     )

@@ -23,7 +23,7 @@ from galerne.perf import Advice, Fit, advise
 from galerne.perf.advice import newest_of_each_shape
 
 CALIBRATION_INPUTS = (
-    "weight_traffic_ratio", "kv_traffic_ratio", "decode_flop_ratio", "prefill_flop_ratio", "step_s",
+    "weight_traffic_ratio", "kv_traffic_ratio", "decode_flop_ratio", "prefill_flop_ratio", "kernel_s",
     "error_ratio",
 )  # fmt: skip
 

@@ -35,6 +35,7 @@ def list_models(*, as_json: bool) -> None:
                 "commercial_use": file.spec.commercial_use if file.is_known else None,
                 "store": file.store,
                 "built_in": file.is_builtin,
+                "vision": file.projector is not None,
             }
             for file in found.files
         ]
@@ -64,6 +65,8 @@ def list_models(*, as_json: bool) -> None:
 def _note(file: ModelFile, words: Mapping[str, str]) -> str:
     """Whose it is where it is not simply here, and a plain word on a licence that excludes business."""
     notes = [words["built_in"]] if file.is_builtin else [] if file.store == OWN_STORE else [file.store]
+    if file.projector is not None:
+        notes.append(words["sees_images"])
     if file.is_known and not file.spec.commercial_use:
         notes.append(words["no_business"])
     return ", ".join(notes)

@@ -37,7 +37,7 @@ LINE_EVERY_S = 5.0
 _QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
 
 
-def pull(*, name: str, format_id: str, anyway: bool, offline: bool, as_json: bool) -> None:
+def pull(*, name: str, format_id: str, blind: bool, anyway: bool, offline: bool, as_json: bool) -> None:
     """Choose a file, check that there is room, and fetch it.
 
     Raises:
@@ -49,6 +49,7 @@ def pull(*, name: str, format_id: str, anyway: bool, offline: bool, as_json: boo
     if offline or settings.offline:
         raise Offline(name=name, address=settings.hub)
     os.environ.update(_QUIET)  # read by huggingface_hub when it loads: no telemetry, and parts that resume
+    from galerne.cli.choosing import with_eyes
     from galerne.models.fetch import fetch, free_disk_bytes, require_room
     from galerne.models.hub import Hub
 
@@ -56,17 +57,18 @@ def pull(*, name: str, format_id: str, anyway: bool, offline: bool, as_json: boo
     teller = _Teller(settings, as_json=as_json)
     hub = Hub(settings.hub)
     choice = _choose(foundation, hub, name, format_id=format_id)
+    choice = choice if blind else with_eyes(choice, hub)
     machine_bytes = foundation.machine().memory_bytes
     if choice.size_bytes > machine_bytes and not anyway:
         raise DoesNotFit(needed_bytes=choice.size_bytes, free_bytes=machine_bytes)
     folder = settings.models_folder
-    waiting = [file for file in choice.files if not (folder / file.name).is_file()]
+    waiting = [file for file in choice.all_files if not (folder / file.name).is_file()]
     teller.begin(choice, folder=folder, free_bytes=free_disk_bytes(folder))
     require_room(folder, sum(file.size_bytes - _here_bytes(folder / f"{file.name}.part") for file in waiting))
     done_bytes = 0
     try:
         with teller.progress(choice.size_bytes, clock=foundation.clock) as note:
-            for file in choice.files:
+            for file in choice.all_files:
                 fetched = fetch(hub, file, folder, on_progress=_after(done_bytes, note))
                 done_bytes += file.size_bytes
                 teller.fetched(fetched)
@@ -124,7 +126,7 @@ class _Teller:
         if self._as_json:
             self._line(
                 event="chosen",
-                files=[file.filename for file in choice.files],
+                files=[file.filename for file in choice.all_files],
                 repository=first.repository,
                 format_id=choice.format_id,
                 size_bytes=choice.size_bytes,
@@ -138,8 +140,10 @@ class _Teller:
             "pull_from",
             file=first.name if len(choice.files) == 1 else f"{first.name} (+{len(choice.files) - 1})",
             repository=first.repository,
-            size=self._bytes(choice.size_bytes),
+            size=self._bytes(sum(file.size_bytes for file in choice.files)),
         )
+        if choice.eyes is not None:
+            self._say("pull_eyes", file=choice.eyes.name, size=self._bytes(choice.eyes.size_bytes))
         self._say("pull_into", folder=folder, free=self._bytes(free_bytes))
         if choice.fit is not None and choice.fits:
             speed = number(choice.fit.tokens_per_s, language=self._language, digits=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from galerne.chat.figures import quantity
 from galerne.cli.caller import ask_daemon
@@ -12,7 +13,7 @@ from galerne.cli.screen import make_console, print_json
 from galerne.cli.settings import Settings, read_settings
 from galerne.errors import InvalidRequest, ModelKept
 from galerne.language import phrases
-from galerne.models import ModelFile
+from galerne.models import Library, ModelFile
 from galerne.models.library import BUILTIN_STORE, OWN_STORE
 from galerne.models.origins import note_origin
 from galerne.storage import read_daemon
@@ -31,7 +32,8 @@ def remove(*, name: str, yes: bool, as_json: bool) -> None:
     """
     settings = read_settings(os.environ)
     words, console = phrases("galerne.cli", settings.language), make_console()
-    file = find_installed(installed(settings), name)
+    found = installed(settings)
+    file = find_installed(found, name)
     _require_ours(file)
     _require_unused(file, settings)
     size = str(quantity(file.size_bytes, "B", language=settings.language))
@@ -44,13 +46,19 @@ def remove(*, name: str, yes: bool, as_json: bool) -> None:
         if console.input(f"{question} ", markup=False).strip().lower()[:1] not in {"y", "o"}:
             console.print(words["rm_kept"], markup=False)
             return
-    for path in file.pieces:
+    for path in (*file.pieces, *_eyes_alone(file, found)):
         path.unlink(missing_ok=True)
         note_origin(path.parent, path.name, None)
     if as_json:
         print_json({"removed": file.model_id, "freed_bytes": file.size_bytes})
     else:
         console.print(words["rm_done"].format(model=file.model_id, size=size), markup=False)
+
+
+def _eyes_alone(file: ModelFile, found: Library) -> list[Path]:
+    """The file that lets it see images, if no other model looks through it."""
+    users = [other for other in found.files if other.projector == file.projector]
+    return [file.projector.path] if file.projector is not None and users == [file] else []
 
 
 def _require_ours(file: ModelFile) -> None:

@@ -99,6 +99,7 @@ def _document(
         "known": file.is_known,
         "store": file.store,
         "paths": [str(path) for path in file.pieces],
+        "projector": str(file.projector.path) if file.projector else None,
         "size_bytes": file.size_bytes,
         "format_id": file.format_id,
         "bytes_per_weight": file.weight_format.bytes_per_weight,
@@ -123,6 +124,11 @@ def _document(
     }  # fmt: skip
 
 
+def _files(file: ModelFile) -> list[Path]:
+    """What it is made of, its eyes included."""
+    return [*file.pieces, *([file.projector.path] if file.projector else [])]
+
+
 def _print(
     settings: Settings,
     file: ModelFile,
@@ -142,7 +148,7 @@ def _print(
     lines = {
         words["model"]: spec.name,
         words["show_aliases"]: ", ".join(file.aliases),
-        words["show_file"]: "\n".join(map(str, file.pieces)),
+        words["show_file"]: "\n".join(map(str, _files(file))),
         words["show_store"]: file.store,
         words["size"]: str(quantity(file.size_bytes, "B", language=language)),
         words["format"]: f"{file.weight_format.name} ({file.format_id})",
