@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-browser check format lock docs bench torture clean
+.PHONY: help run serve test test-browser check format lock docs screenshots bench torture clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ format: $(VENV)/.dev ## Put the code in shape
 
 docs: $(VENV)/.dev ## Write the generated reference again
 	@$(BIN)/python -m docs.generate
+
+screenshots: $(VENV)/.dev ## Take the pictures of the README again (Chromium)
+	@$(BIN)/python -m docs.screenshots
 
 bench: $(VENV)/.dev ## Run the benchmarks; keep results and docs/benchmarks.md
 	@$(BIN)/python -m benchmarks --save

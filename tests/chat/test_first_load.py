@@ -11,8 +11,8 @@ __all__ = ["web", "web_url"]
 
 MOST_BYTES = 60_000
 MOST_REQUESTS = 12
-AFTER_THE_PAGE = 2
-"""The icon that installs the page, and the budget under the question."""
+AFTER_THE_PAGE = 1
+"""The budget under the question."""
 
 
 def imported(store, name, *, n_messages):

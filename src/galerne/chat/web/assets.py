@@ -12,7 +12,12 @@ from importlib import resources
 from starlette.requests import Request
 from starlette.responses import Response
 
-_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_TYPES = {
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "webmanifest": "application/manifest+json",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

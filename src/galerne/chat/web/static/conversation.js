@@ -2,7 +2,7 @@
 import { find, fragment, icon, load, pause } from "./dom.js";
 import { ready, sent } from "./documents.js";
 import { showHistory } from "./history.js";
-import { showBudget } from "./budget.js";
+import { showBudget } from "./means.js";
 
 const turns = find("#turns");
 const form = find("#composer");
