@@ -158,6 +158,13 @@ def sample_error_ratio(catalog: Catalog, inputs: Inputs) -> float:
     return float(np.abs(ratios - 1.0).mean())
 
 
+def covered_ratio(catalog: Catalog, inputs: Inputs) -> float:
+    """Share of the packaged runs of one engine that took between p5 and p95 of what was predicted."""
+    duration = catalog.calibrations[f"{inputs['engine']}-accelerator"].duration
+    measured = 1.0 / np.array(sample_ratios(catalog, engine=inputs["engine"]))
+    return float(np.mean((measured >= duration.low) & (measured <= duration.high)))
+
+
 def sample_ratios(catalog: Catalog, *, engine: str) -> list[float]:
     """Our time per token over the measured one, for each packaged run of an engine."""
     rows = csv.DictReader(io.StringIO(packaged_text("validation", "serving_runs.csv")))
@@ -268,5 +275,6 @@ EVALUATORS: Mapping[str, Evaluator] = {
     "one_stream_tokens_per_s": one_stream_tokens_per_s,
     "production_nodes": production_nodes,
     "sample_error_ratio": sample_error_ratio,
+    "covered_ratio": covered_ratio,
 }
 """What answers each question; the parts above add their own."""
