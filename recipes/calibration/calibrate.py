@@ -74,13 +74,10 @@ OWN_TERMS = ("kernel_s",)
 """What is an engine's own: the time of each kernel."""
 OWN = "one hardware, own kernel time"
 """The fit of the product: traffic and arithmetic shared, the time of a kernel of each engine."""
-
-
-UNSEEN = {
-    True: (f"{OWN}: leave one model out", f"{OWN}: leave one GPU out"),
-    False: tuple(f"all engines: leave one {what} out" for what in ("engine", "model", "GPU")),
-}
-"""Ways of holding out whose residuals are a prediction's interval; True for an engine with its own row."""
+WAYS_OUT = ("engine", "model", "GPU")
+ANY_UNSEEN = tuple(f"all engines: leave one {what} out" for what in WAYS_OUT)
+OWN_UNSEEN = tuple(f"{OWN}: leave one {what} out" for what in WAYS_OUT[1:])
+"""Ways of holding out whose residuals are an interval: of any engine, and of one with its own row."""
 
 
 def fit_time(terms: np.ndarray, measured: np.ndarray) -> np.ndarray:
@@ -163,8 +160,9 @@ def calibrate(everything: Runs, energy: EnergyRuns, *, n_read: int, catalog: Cat
     rows, intervals = {}, {}
     for name, found in fitted.items():
         mask = np.ones(len(runs), bool) if name == "any" else engines == name
-        error = np.abs(schemes[UNSEEN[name != "any"][0]][mask] / measured[mask] - 1.0)
-        ratio = np.concatenate([measured[mask] / schemes[scheme][mask] for scheme in UNSEEN[name != "any"]])
+        unseen = ANY_UNSEEN if name == "any" else OWN_UNSEEN
+        error = np.abs(schemes[unseen[0]][mask] / measured[mask] - 1.0)
+        ratio = np.concatenate([measured[mask] / schemes[scheme][mask] for scheme in unseen])
         row = dict(zip(TERMS, found, strict=True)) | {"error_ratio": float(np.nanmean(error))}
         rows[f"{name}-accelerator"] = row | {"duration_ratio": tuple(np.nanquantile(ratio, INTERVAL))}
     intervals["the serving runs alone, which never saw these"] = (
@@ -194,7 +192,7 @@ def calibrate(everything: Runs, energy: EnergyRuns, *, n_read: int, catalog: Cat
         },
         coverage={
             scheme: _coverage(measured / schemes[scheme], runs[column])
-            for scheme, column in zip(UNSEEN[True], ("model", "system"), strict=True)
+            for scheme, column in zip(OWN_UNSEEN, ("model", "system"), strict=True)
         },
         intervals=intervals,
         energy=energy.table,

@@ -99,7 +99,7 @@ class StepCost:
 
     Attributes:
         memory_s: part of the duration spent on memory traffic; likewise ``compute_s``, and ``overhead_s`` for
-            links and fixed times.
+            links and for kernels to start.
         accelerator_j: energy of the accelerators during the step, their idle power included.
         host_j: energy of the host during the step, its idle power included.
     """

@@ -1,8 +1,8 @@
 """The one formula: bytes, seconds and joules of a step of inference.
 
 The duration is the sum of the terms of ``perf.terms`` times the calibration's coefficients; with all ratios
-1 and no fixed times this is the plain roofline, summed instead of overlapped. Power while stepping is a base
-plus parts for traffic, for arithmetic, for each sequence and each kernel, under the device's limit.
+1 and kernels of no time this is the plain roofline, summed instead of overlapped. Power while stepping is a
+base plus parts for traffic, for arithmetic, for each sequence and each kernel, under the device's limit.
 """
 
 from __future__ import annotations
