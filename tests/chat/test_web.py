@@ -249,3 +249,15 @@ def test_what_a_person_writes_is_text(web):
     asked = ask(web, "<script>alert(1)</script>")
     events(web, asked["answer"])
     assert "<script>alert" not in web.get(asked["address"]).text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "no page at this address"), ("fr", "pas de page à cette adresse")]
+)
+def test_an_address_that_leads_nowhere_says_so_and_leads_home(web, language, words):
+    lost = web.get("/nope/<script>", headers={"accept-language": language})
+    assert lost.status_code == 404
+    assert words in lost.text
+    assert 'class="button" href="/"' in lost.text
+    assert "script>" not in lost.text.split("</head>")[1]
+    assert "default-src 'none'" in lost.headers["content-security-policy"]

@@ -50,7 +50,9 @@ def _bounded(pieces: Iterable[Piece], *, limits: Limits) -> Iterator[Piece]:
 
 def _reader(kind: DocumentKind) -> Callable[[bytes, Limits], tuple[int, Iterable[Piece]]]:
     """What reads this kind; loaded when needed, so that a small text does not wait for every library."""
-    return import_module(f"galerne.chat.documents.{_READERS[kind]}").read  # type: ignore[no-any-return]
+    module = import_module(f"galerne.chat.documents.{_READERS[kind]}")
+    read: Callable[[bytes, Limits], tuple[int, Iterable[Piece]]] = module.read
+    return read
 
 
 _READERS: Mapping[DocumentKind, str] = {

@@ -205,16 +205,24 @@ def create_web(
         ],
         # Not streams of events: each is to leave at once.
         middleware=[Middleware(GuardedPages), Middleware(GZipMiddleware, compresslevel=5)],
+        exception_handlers={404: _no_page},
         lifespan=lifespan,
     )
+
+
+async def _no_page(request: Request, _: Exception) -> Response:
+    """What an address leads to that is none of ours."""
+    return pages.problem_page(request, "no_page", status=404, advice="no_page")
 
 
 async def _found(reply: Awaitable[Response], request: Request) -> Response:
     """What an endpoint replies; what is not this visitor's is not there."""
     try:
         return await reply
-    except (UnknownAssistant, UnknownConversation, UnknownDocument, UnknownPerson, UnknownProject):
+    except (UnknownConversation, UnknownPerson):
         return pages.problem_page(request, "not_found", status=404)
+    except (UnknownAssistant, UnknownDocument, UnknownProject) as error:
+        return pages.problem_page(request, error.code, status=404)
 
 
 async def show_start(web: Web, request: Request) -> Response:

@@ -143,12 +143,11 @@ class KeyDesk:
         if not self._keys.needs_key():
             return True
         session = _hashed(request.cookies.get(SESSION_COOKIE, ""))
-        shown = _hashed(request.headers.get("authorization", "").removeprefix("Bearer "))
-        return self._keys.opens_pages(self._sessions.get(session, shown))
+        return self._keys.opens_pages(self._sessions.get(session, _hashed(_shown_key(request))))
 
     def shows_key(self, request: HTTPConnection) -> bool:
         """Whether this program shows a key that opens the pages, with the request itself."""
-        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+        shown = _shown_key(request)
         return bool(shown) and self._keys.needs_key() and self._keys.opens_pages(_hashed(shown))
 
     def open_session(self, offered: str) -> str | None:
@@ -159,6 +158,12 @@ class KeyDesk:
         session = secrets.token_urlsafe(32)
         self._sessions[_hashed(session)] = key_hash
         return session
+
+
+def _shown_key(request: HTTPConnection) -> str:
+    """The key a program shows with its request, as the API reads it; empty where there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
 
 
 def _hashed(text: str) -> str:

@@ -33,8 +33,9 @@ async function show() {
   const said = /^@([^\n]{0,60})$/.exec(question.value);
   if (!said) return hide();
   names ??= (await (await load("/ui/assistants", { headers: { accept: "application/json" } })).json()).data;
+  if (question.value !== said[0]) return null; // more was typed meanwhile, which looks for itself
   const fitting = names.filter(({ name }) => folded(name).startsWith(folded(said[1])) && folded(name) !== folded(said[1].trim()));
-  if (!fitting.length || question.value !== said[0]) return hide();
+  if (!fitting.length) return hide();
   list.replaceChildren(...fitting.slice(0, 8).map(({ name, purpose }, n) => {
     const option = document.createElement("li");
     const line = document.createElement("small");
