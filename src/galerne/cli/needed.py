@@ -1,8 +1,10 @@
-"""The memory that a model of this machine takes while it is loaded: one figure on every screen."""
+"""What a model takes of this machine while it is loaded: one figure on every screen."""
 
 from __future__ import annotations
 
-from galerne.catalog import Catalog
+from dataclasses import replace
+
+from galerne.catalog import Catalog, Machine
 from galerne.perf import ServingPlan, fit_plan
 from galerne.perf.advice import prompt_cache_bytes
 
@@ -19,3 +21,11 @@ def needed_bytes(catalog: Catalog, plan: ServingPlan) -> int:
     buffers_bytes = max(LEAST_BUFFERS_BYTES, catalog.facts["local-engine-buffers"].value * share_ratio)
     overhead_bytes = buffers_bytes + prompt_cache_bytes(plan)
     return int(fit_plan(plan, free_bytes=0.0, overhead_bytes=overhead_bytes).needed_bytes)
+
+
+def working_part(machine: Machine, *, n_threads: int) -> Machine:
+    """The cores an engine uses: a small model runs in fewer threads than there are cores."""
+    n_cores = min(n_threads, machine.n_cores)
+    return replace(
+        machine, n_cores=n_cores, peak_flop_per_s=machine.peak_flop_per_s * n_cores / machine.n_cores
+    )

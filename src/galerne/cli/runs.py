@@ -11,7 +11,9 @@ from rich.table import Table
 from galerne.catalog import Catalog, Machine
 from galerne.chat.figures import NARROW_SPACE, number
 from galerne.cli.learned import RememberedRuns
+from galerne.cli.needed import working_part
 from galerne.cli.screen import plain_table
+from galerne.engines import default_threads
 from galerne.errors import UnknownId
 from galerne.language import Language, phrases
 from galerne.models import Library
@@ -76,7 +78,8 @@ def _plan(
     """Of the file that is here, else of the catalogue's rows; None where neither is."""
     for file in found.files:
         if (file.spec.id, file.weight_format.id) == (model_id, format_id):
-            return serving_plan(catalog, file.spec, file.weight_format, machine, engine=LOCAL_ENGINE)
+            part = working_part(machine, n_threads=default_threads(file.size_bytes))
+            return serving_plan(catalog, file.spec, file.weight_format, part, engine=LOCAL_ENGINE)
     try:
         model, weight_format = catalog.models[model_id], catalog.formats[format_id]
     except UnknownId:
@@ -84,13 +87,15 @@ def _plan(
     return serving_plan(catalog, model, weight_format, machine, engine=LOCAL_ENGINE)
 
 
-def runs_table(comparisons: Sequence[RunComparison], *, language: Language) -> Table:
-    """One line per model that has run here."""
+def runs_table(
+    comparisons: Sequence[RunComparison], *, language: Language, title: str | None = None
+) -> Table:
+    """One line per model that has run here, or elsewhere under another title."""
     words = phrases("galerne.cli", language)
     table = plain_table(
         *(words[key] for key in ("model", "format", "runs", "runs_measured", "runs_before", "runs_after")),
         numeric_from=2,
-        title=words["runs_title"],
+        title=title or words["runs_title"],
     )
     for row in comparisons:
         table.add_row(

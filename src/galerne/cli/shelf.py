@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from galerne.catalog import Catalog, Machine
 from galerne.cli.installed import find_installed
-from galerne.cli.needed import LEAST_BUFFERS_BYTES, needed_bytes
+from galerne.cli.needed import LEAST_BUFFERS_BYTES, needed_bytes, working_part
 from galerne.cli.nodes import Stock
 from galerne.cli.tuned import NEVER_TUNED, RememberedTunings, Tuned, told_settings
 from galerne.clock import Clock
@@ -164,7 +164,7 @@ class LocalShelf:
             self._catalog,
             file.spec,
             file.weight_format,
-            _working_part(self._host, n_threads=n_threads),
+            working_part(self._host, n_threads=n_threads),
             context_tokens=self._context_tokens,
             max_sequences=tuning.n_slots,
         )
@@ -249,11 +249,3 @@ def room_for_slots(plan: ServingPlan) -> bool:
 
 def _ladder(n_slots: int) -> list[tuple[int, int]]:
     return [(n_slots, 1 << 30), *((n, most) for n, most in LADDER if n < n_slots or most < 1 << 30)]
-
-
-def _working_part(machine: Machine, *, n_threads: int) -> Machine:
-    """The cores an engine uses: a small model runs in fewer threads than there are cores."""
-    n_cores = min(n_threads, machine.n_cores)
-    return replace(
-        machine, n_cores=n_cores, peak_flop_per_s=machine.peak_flop_per_s * n_cores / machine.n_cores
-    )

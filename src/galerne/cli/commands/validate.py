@@ -9,9 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from galerne.catalog import Catalog
+from galerne.chat.figures import decimal
 from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import installed
 from galerne.cli.learned import RememberedRuns
+from galerne.cli.recorded import RecordedRuns, recorded_runs
 from galerne.cli.runs import (
     AFTER_TARGET_RATIO,
     BEFORE_TARGET_RATIO,
@@ -37,19 +39,37 @@ def validate(*, as_json: bool) -> None:
     outcomes = validate_cases(catalog, published_cases(catalog))
     machine = lay_foundation(settings, clock=SystemClock()).machine()
     here = compare_runs(catalog, machine, RememberedRuns(settings.home, machine), installed(settings))
+    recorded = recorded_runs()
     if as_json:
-        print_json([*map(_document, outcomes), *(part for row in here for part in _here_documents(row))])
+        parts = [part for row in here for part in _here_documents(row)]
+        parts += _recorded_documents(recorded) if recorded else []
+        print_json([*map(_document, outcomes), *parts])
         return
     _print(outcomes, catalog, language=settings.language)
+    if recorded:
+        _print_recorded(recorded, language=settings.language)
     _print_here(here, language=settings.language)
 
 
-def _here_documents(row: RunComparison) -> list[dict[str, Any]]:
+def _recorded_documents(recorded: RecordedRuns) -> list[dict[str, Any]]:
+    """The same of a machine and a day that are on record, with what other programs did meanwhile."""
+    about = {
+        "question": "recorded_machine",
+        "date": recorded.date,
+        "machine": f"{recorded.processor}, {recorded.n_cores} cores",
+        "others_cores": recorded.others_cores,
+    }
+    return [
+        {**part, **about} for row in recorded.rows for part in _here_documents(row, place="recorded-machine")
+    ]
+
+
+def _here_documents(row: RunComparison, *, place: str = "this-machine") -> list[dict[str, Any]]:
     """This machine's own cases: before any run, and after the first."""
     kinds = ("before", row.before_ratio, BEFORE_TARGET_RATIO), ("after", row.after_ratio, AFTER_TARGET_RATIO)
     return [
         {
-            "id": f"this-machine-{row.model_id}-{row.format_id}-{kind}",
+            "id": f"{place}-{row.model_id}-{row.format_id}-{kind}",
             "question": "this_machine",
             "expected": row.measured_tokens_per_s,
             "ours": row.measured_tokens_per_s * ratio,
@@ -63,6 +83,17 @@ def _here_documents(row: RunComparison) -> list[dict[str, Any]]:
         for kind, ratio, target_ratio in kinds
         if ratio is not None
     ]
+
+
+def _print_recorded(recorded: RecordedRuns, *, language: Language) -> None:
+    words, console = phrases("galerne.cli", language), make_console()
+    title = words["runs_recorded"].format(
+        date=recorded.date, processor=recorded.processor, n_cores=recorded.n_cores
+    )
+    console.print(runs_table(recorded.rows, language=language, title=title))
+    if not recorded.is_calm:
+        others = decimal(recorded.others_cores, language=language, decimals=1)
+        console.print(words["runs_spoilt"].format(others=others), style="dim", markup=False)
 
 
 def _print_here(here: Sequence[RunComparison], *, language: Language) -> None:

@@ -1,0 +1,1 @@
+"""Evidence that is made by running: each script keeps a dated file that the product shows."""
