@@ -4,6 +4,7 @@ from galerne.catalog import default_catalog
 from galerne.clock import ManualClock
 from galerne.language import Language, phrases
 from galerne.machine import describe, probe_machine, read_host
+from galerne.machine.meter import IdlePower
 from galerne.machine.probe import assemble_machine
 from galerne.machine.speed import Speed
 from tests.machine.machines import CONTAINER, LAPTOP, VM, FakePowercap
@@ -81,3 +82,17 @@ def test_a_meter_that_cannot_be_read_comes_with_the_command(metered_laptop):
     assert not report.sensors[0].readable
     assert "chmod" in report.sensors[0].how_to_grant
     assert report.advice == ("grant_sensors",)
+
+
+def test_the_power_at_rest_is_the_meters_once_it_has_shown_it():
+    speed = Speed(memory_bytes_per_s=3e10, peak_flop_per_s=3e11)
+    machine = assemble_machine(default_catalog(), read_host(VM), [], speed)
+    by_catalogue = {row.key: row for row in describe(machine, root=VM, idle=IdlePower(host_w=9.0)).rows}
+    assert by_catalogue["idle_power"].value == machine.idle_w
+    assert by_catalogue["idle_power"].method == "modelled"
+    shown = IdlePower(host_w=9.0, host_method="measured")
+    measured = {row.key: row for row in describe(machine, root=VM, idle=shown).rows}
+    row = measured["idle_power"]
+    assert (row.value, row.method, row.source) == (9.0, "measured", "galerne-idle")
+    moved_w = measured["busy_power"].value - by_catalogue["busy_power"].value
+    assert moved_w == pytest.approx(9.0 - machine.idle_w)

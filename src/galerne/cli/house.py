@@ -191,7 +191,7 @@ def _make_accountant(
     accelerators: AcceleratorClock | None,
 ) -> Accountant:
     machine = stock.machine
-    idle = idle_tracker(foundation.settings, machine, meter)
+    idle = idle_tracker(foundation.settings, machine, covers=meter.covers)
     return Accountant(
         node_id=stock.node_id,
         meter=meter,

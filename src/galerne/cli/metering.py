@@ -10,7 +10,7 @@ from galerne.catalog import Machine
 from galerne.cli.learned import RememberedIdle
 from galerne.cli.settings import Settings
 from galerne.clock import Clock
-from galerne.machine.meter import IdleTracker, Meter, MeterParts, Rung, read_wall_file, survey_meters
+from galerne.machine.meter import IdleTracker, MeterParts, Rung, read_wall_file, survey_meters
 from galerne.machine.nvidia import load_nvml
 
 AUTO, MODELLED = "auto", "modelled"
@@ -30,10 +30,16 @@ def survey(settings: Settings, machine: Machine, *, clock: Clock) -> tuple[Rung,
     return rungs[-1:] if parts.modelled_only else rungs
 
 
-def idle_tracker(settings: Settings, machine: Machine, meter: Meter) -> IdleTracker:
-    """What this machine draws at rest: after the catalogue, until its own meter knows better."""
+def idle_tracker(settings: Settings, machine: Machine, *, covers: str) -> IdleTracker:
+    """What this machine draws at rest: after the catalogue, until its own meter knows better.
+
+    Args:
+        settings: where what was learnt is kept.
+        machine: the part of this computer that answers.
+        covers: what the meter covers.
+    """
     accelerator_w = sum(device.idle_w for device in machine.accelerators)
-    remembered = RememberedIdle(settings.home, machine, covers=meter.covers)
+    remembered = RememberedIdle(settings.home, machine, covers=covers)
     return IdleTracker(
         host_w=machine.idle_w - accelerator_w,
         accelerator_w=accelerator_w,

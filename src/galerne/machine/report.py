@@ -15,6 +15,7 @@ from galerne.machine.host import (
     is_limited,
     read_host,
 )
+from galerne.machine.meter.idle import IDLE_SOURCE, IdlePower
 from galerne.machine.meter.rapl import GRANT, find_zones
 
 
@@ -69,18 +70,25 @@ WIDE_INSTRUCTIONS = frozenset({"avx512f", "avx512_vnni", "avx_vnni", "amx_int8",
 """What an engine compiled for every processor of a kind leaves unused."""
 
 
-def describe(machine: Machine, *, root: Path = Path("/"), engine_is_generic: bool = False) -> MachineReport:
+def describe(
+    machine: Machine,
+    *,
+    root: Path = Path("/"),
+    engine_is_generic: bool = False,
+    idle: IdlePower | None = None,
+) -> MachineReport:
     """The machine table of a probed machine, with what is free and readable at this moment.
 
     Args:
         machine: from ``probe_machine``.
         root: root of the file system it was probed in.
         engine_is_generic: whether the installed engine was compiled for every processor of its kind.
+        idle: its power at rest, where its meter has shown it.
     """
     host = read_host(root)
     sensors = find_sensors(root)
     return MachineReport(
-        rows=(*_host_rows(machine, host, root), *_power_rows(machine)),
+        rows=(*_host_rows(machine, host, root), *_power_rows(machine, idle)),
         sensors=sensors,
         advice=(
             *_engine_advice(machine, host, root, engine_is_generic=engine_is_generic),
@@ -126,19 +134,22 @@ def _host_rows(machine: Machine, host: HostReading, root: Path) -> tuple[ReportR
     )
 
 
-def _power_rows(machine: Machine) -> tuple[ReportRow, ...]:
+def _power_rows(machine: Machine, idle: IdlePower | None) -> tuple[ReportRow, ...]:
     sources = machine.host.sources
+    is_known = idle is not None and idle.method != "modelled"
+    idle_w = idle.total_w if idle is not None and is_known else machine.idle_w
     return (
         ReportRow(
             key="idle_power",
-            value=machine.idle_w,
+            value=idle_w,
             unit="W",
-            method="modelled",  # coefficients of a kind of processor, not readings of this one
-            source=sources.get("idle_core_w", sources.get("default")),
+            # By the catalogue: coefficients of a kind of processor, not readings of this one.
+            method=idle.method if idle is not None else "modelled",
+            source=IDLE_SOURCE if is_known else sources.get("idle_core_w", sources.get("default")),
         ),
         ReportRow(
             key="busy_power",
-            value=machine.idle_w + machine.n_cores * machine.host.busy_core_w,
+            value=idle_w + machine.n_cores * machine.host.busy_core_w,
             unit="W",
             method="modelled",  # coefficients of a kind of processor, not readings of this one
             source=sources.get("busy_core_w", sources.get("default")),

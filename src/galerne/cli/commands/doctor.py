@@ -11,7 +11,7 @@ from importlib import metadata
 from galerne.chat.figures import quantity
 from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import installed
-from galerne.cli.metering import survey
+from galerne.cli.metering import idle_tracker, survey
 from galerne.cli.screen import machine_table, make_console, print_json
 from galerne.cli.settings import Settings, read_settings
 from galerne.clock import SystemClock
@@ -30,9 +30,10 @@ def doctor(*, as_json: bool) -> None:
     """Look at everything an answer needs."""
     settings = read_settings(os.environ)
     foundation = lay_foundation(settings, clock=SystemClock())
-    report = describe(foundation.machine(), engine_is_generic=not is_built_for_gpus())
     gpus = _gpus()
     rungs = survey(settings, foundation.machine(), clock=foundation.clock)
+    idle = idle_tracker(settings, foundation.machine(), covers=_in_use(rungs).covers).power
+    report = describe(foundation.machine(), engine_is_generic=not is_built_for_gpus(), idle=idle)
     if as_json:
         meter = {"rung": _in_use(rungs).name, "rungs": [asdict(rung) for rung in rungs]}
         engine, folder = _engine(settings), str(settings.home)
