@@ -6,7 +6,7 @@ from markupsafe import escape
 from galerne.language import Language, phrases
 from galerne.site.provenance import trace_plan
 from galerne.site.report import render_report
-from tests.site.factories import changed, plan_of
+from tests.site.factories import ESSONNE, changed, plan_of
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
 LOADS = {"src", "srcset", "poster", "data", "background", "xlink:href"}
@@ -121,3 +121,15 @@ def test_what_to_watch_and_how_it_was_made_are_told(html):
     say = phrases("galerne.site", language)
     for name in ("chapter_warnings", "chapter_methods", "methods_step_text", "method_given"):
         assert escape(say[name]) in html
+
+
+def test_a_contract_stands_among_the_assumptions_with_its_unit_and_evidence():
+    contract = (
+        "\n[contract]\ng_per_kwh = { best = 12, low = 6, high = 20 }\ncovered_ratio = 0.8\n"
+        'residual_g_per_kwh = { best = 60, low = 40, high = 90 }\nevidence = "PPA 2026-4"\n'
+    )
+    plan = plan_of(ESSONNE + contract)
+    text = render_report(plan, language=Language.ENGLISH)
+    assert "PPA 2026-4" in text
+    assert "12\u00a0g/kWh" in text
+    assert plan.figures["output_market_co2_g"].deciding

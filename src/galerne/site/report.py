@@ -177,7 +177,9 @@ def _chosen(plan: SitePlan, wording: Wording) -> Iterator[Assumption]:
                 yield Assumption(name=phrase, value=value, span="", source=source)
                 continue
             spread = value if isinstance(value, Spread) else Spread(best=value, low=value, high=value)
-            unit = next((unit for suffix, unit in _SCENARIO_UNITS.items() if field.endswith(suffix)), "1")
+            unit = next(
+                (unit for suffix, unit in _SCENARIO_UNITS.items() if f"_{field}".endswith(suffix)), "1"
+            )
             yield _line(phrase, spread, unit, source, wording)
 
 

@@ -171,7 +171,14 @@ def name_input(name: str, wording: Wording, names: Mapping[str, str] | None = No
     else:
         row_id, _, field = rest.rpartition(".")
         text = _name_row(kind, row_id, field, say, names or {})
-    return f"{text} ({scope})" if scope else text
+    return f"{text} ({_scope(scope, say)})" if scope else text
+
+
+def _scope(scope: str, say: Mapping[str, str]) -> str:
+    """What an input is drawn apart for: a market, a zone, a place or a step, as a person calls it."""
+    if scope.startswith("build-cost-"):
+        return say["scope_market"].format(name=scope.removeprefix("build-cost-").replace("-", " ").title())
+    return scope
 
 
 def _name_row(kind: str, row_id: str, field: str, say: Mapping[str, str], names: Mapping[str, str]) -> str:
