@@ -34,7 +34,7 @@ def test_send_stream_and_a_receipt_that_becomes_final(fake_api, web_url, open_pa
     expect(page.locator("#history .current")).to_have_text(re.compile("What is a galerne"))
     page.locator(".receipt summary").click()
     expect(page.locator(".sheet")).to_contain_text("61\u202fJ × 41.4\u202fg/kWh")
-    expect(page.locator(".sheet cite a").first).to_have_attribute("href", "https://example.org/rte")
+    expect(page.locator(".sheet cite a[href='https://example.org/rte']")).to_be_visible()
 
 
 def test_the_sheet_stays_open_while_the_receipt_settles(fake_api, web_url, open_page):
