@@ -37,6 +37,7 @@ def test_one_is_made_given_a_document_and_answers(
     expect(page.locator("#passage mark")).to_contain_text("100 km/h")
     assert fake_api.asked[0]["messages"][0]["content"].startswith("Answer like a sailor.")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()  # it would go on asking for the final receipt of a server that ends with the test
 
 
 def test_a_name_is_completed_and_chooses_who_answers(open_page, web_url, fake_api):
@@ -64,3 +65,4 @@ def test_a_name_is_completed_and_chooses_who_answers(open_page, web_url, fake_ap
     expect(page.locator(".head > .badge")).to_have_text("Élise")
     expect(page.get_by_text("world", exact=True)).to_be_visible()
     assert fake_api.asked[0]["messages"] == [{"role": "user", "content": "hello"}]
+    page.close()
