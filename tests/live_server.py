@@ -17,7 +17,9 @@ from galerne.cli.settings import read_settings
 @contextmanager
 def live_daemon(home: Path, **environ: str) -> Iterator[str]:
     """Host a daemon over an empty data folder, for as long as the block lasts; yields its address."""
-    with attach_or_host(read_settings({"GALERNE_HOME": str(home), **environ})) as address:
+    with attach_or_host(
+        read_settings({"GALERNE_HOME": str(home), "GALERNE_TUNE": "off", **environ})
+    ) as address:
         yield address
 
 

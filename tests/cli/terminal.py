@@ -27,7 +27,7 @@ ADDRESS = re.compile(r"http://\S+:\d+")
 def environment(home: Path, **changes: str) -> dict[str, str]:
     """The environment of a newcomer: nothing set but the data folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GALERNE_", "LC_"))}
-    fixed = {"LANG": "C.UTF-8", "GALERNE_HOME": str(home), "GALERNE_STORES": "none"}
+    fixed = {"LANG": "C.UTF-8", "GALERNE_HOME": str(home), "GALERNE_STORES": "none", "GALERNE_TUNE": "off"}
     return {**kept, **fixed, **changes}
 
 
