@@ -12,7 +12,7 @@ import galerne
 from docs.generator.docstrings import attributes, first_paragraphs
 from docs.generator.markdown import code, page, summary, table
 
-GROUND = ("generation", "energy", "spread")
+GROUND = ("generation", "images", "energy", "spread")
 
 
 def parts() -> list[ModuleType]:

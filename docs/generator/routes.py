@@ -10,6 +10,8 @@ from docs.generator.markdown import code, page, plain, table
 from galerne import __version__
 from galerne.api import Services, create_app
 from galerne.api.app import describe
+from galerne.api.guard import OPEN_PATHS
+from galerne.api.keys import scope_of
 from galerne.api.metrics import Metrics
 from galerne.api.services import Accounts, Answers, Quotas
 from galerne.api.wire.request import HARMLESS
@@ -64,10 +66,15 @@ def routes_page() -> str:
         "give them the base URL (`/v1` included for OpenAI's). The same document for programs is at "
         "`/openapi.json`. Failures are in [errors.md](errors.md), the receipt in [receipt.md](receipt.md).",
         "On loopback no key is needed. Where one is set, send `Authorization: Bearer KEY` or `x-api-key: "
-        "KEY`; only `/health` answers without.",
+        "KEY`; only `/health` answers without. *Key* says which scope a key needs, *Billed* which routes "
+        "leave a receipt and count against limits: what a model computes costs, looking costs nothing. "
+        "Every route may answer any failure of [errors.md](errors.md) as a `ProblemBody`.",
         table(
-            ("", "Route", ""),
-            [(method, code(path), operation["summary"]) for method, path, operation in operations(described)],
+            ("", "Route", "", "Key", "Billed"),
+            [
+                (method, code(path), operation["summary"], _scope(method, path), _billed(operation))
+                for method, path, operation in operations(described)
+            ],
         ),
         *(_operation(*each, schemas=schemas) for each in operations(described)),
         "## What a request may ask",
@@ -83,6 +90,19 @@ def routes_page() -> str:
         "## Objects",
         *(_schema(name, schemas[name]) for name in shown),
     )
+
+
+def _scope(method: str, path: str) -> str:
+    """What a key must be for, where keys are asked for."""
+    if path in OPEN_PATHS:
+        return "none"
+    scope = scope_of(method, path)
+    return "any" if scope is None else scope.value
+
+
+def _billed(operation: Mapping[str, Any]) -> str:
+    """Whether it leaves a receipt, and counts against limits and budgets."""
+    return "yes" if "galerne-receipt" in operation["responses"].get("200", {}).get("headers", {}) else ""
 
 
 def _operation(method: str, path: str, operation: dict[str, Any], *, schemas: Mapping[str, Any]) -> str:

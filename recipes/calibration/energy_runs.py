@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from galerne.catalog import Catalog, ModelSpec
-from galerne.catalog.records import Machine
+from galerne.catalog.hardware import Machine
 from galerne.perf import BatchShape, ServingPlan, SteadyLoad, steady_terms
 from galerne.perf.kernels import WIDE_BYTES
 from galerne.perf.step import plan_power_terms

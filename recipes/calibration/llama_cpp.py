@@ -12,7 +12,7 @@ import pandas as pd
 from fitting import INTERVAL, fit_relative, held_out
 
 from galerne.catalog import Catalog, ModelSpec
-from galerne.catalog.records import Machine
+from galerne.catalog.hardware import Machine
 from galerne.perf import BatchShape, ServingPlan
 from galerne.perf.terms import TERMS, step_terms
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from galerne.catalog import Catalog, ModelSpec, WeightFormat
-from galerne.catalog.records import Machine
+from galerne.catalog.hardware import Machine
 from galerne.perf import ServingPlan, SteadyLoad, steady_terms
 
 MODELS = {

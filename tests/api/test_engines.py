@@ -82,3 +82,10 @@ def test_what_the_headers_say_reaches_the_gateway():
     headers = {"prefer": "wait=7", "galerne-load": "anyway"}
     assert client(gateway).post("/v1/chat/completions", json=CHAT, headers=headers).status_code == 200
     assert gateway.terms == [LoadTerms(patience_s=7.0, anyway=True)]
+
+
+def test_a_body_that_is_no_text_is_the_requests_fault():
+    response = client().put(
+        "/v1/admin/engines/mini", content=b"\xf7\xcd\x8b\x14", headers={"content-type": "application/json"}
+    )
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "body")

@@ -35,7 +35,7 @@ CHECKS = [
 @SCHEMA.parametrize()
 @seed(20261122)
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

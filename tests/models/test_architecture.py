@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galerne.catalog.records import ModelSpec
+from galerne.catalog.weights import ModelSpec
 from galerne.errors import InvalidModelFile
 from galerne.models import architecture, read_gguf_header, weight_format
 from tests.models.gguf_bytes import gguf, tiny_metadata, tiny_tensors

@@ -63,6 +63,7 @@ def create_app(services: Services) -> FastAPI:
         lambda inside: Guard(
             inside, services=services, doorkeeper=doorkeeper, router=app.router, shortcut=shortcut
         ),
+        services=services,
         title="Galerne",
         version=services.version,
         summary="Runs open-weight models on this machine and accounts for every answer.",
@@ -86,7 +87,6 @@ def create_app(services: Services) -> FastAPI:
     for kind in (GalerneError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, fail)
     app.state.doorkeeper = doorkeeper
-    app.openapi = lambda: describe(app, services)  # type: ignore[method-assign]  # as the framework documents it
     return app
 
 
@@ -112,12 +112,17 @@ class _Application(FastAPI):
 
     Args:
         guard: makes the outermost layer.
+        services: behind the routes, for the description of what they take.
         settings: of the framework.
     """
 
-    def __init__(self, guard: Callable[[ASGIApp], ASGIApp], **settings: Any) -> None:
+    def __init__(self, guard: Callable[[ASGIApp], ASGIApp], *, services: Services, **settings: Any) -> None:
         super().__init__(**settings)
         self._guard = guard
+        self._services = services
+
+    def openapi(self) -> dict[str, Any]:
+        return describe(self, self._services)
 
     def build_middleware_stack(self) -> ASGIApp:
         return self._guard(super().build_middleware_stack())

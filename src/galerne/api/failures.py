@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -56,6 +57,8 @@ def as_galerne_error(error: Exception, scope: Scope) -> GalerneError | None:
     if isinstance(error, HTTPException) and error.status_code in {404, 405}:
         allowed = tuple(filter(None, (error.headers or {}).get("Allow", "").split(", ")))
         return UnknownRoute(method=scope["method"], path=scope["path"], allowed=allowed)
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.BAD_REQUEST:
+        return InvalidRequest(path="body", problem="it cannot be read as JSON in UTF-8")
     return None
 
 

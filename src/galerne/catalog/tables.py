@@ -12,25 +12,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from galerne.catalog.hardware import AcceleratorSpec, Calibration, HostSpec, SystemSpec
 from galerne.catalog.loader import load_csv, load_sources, load_toml
-from galerne.catalog.records import (
-    AcceleratorSpec,
-    Calibration,
-    ClimatePlace,
-    CoolingPlant,
-    Fact,
-    HostSpec,
+from galerne.catalog.places import ClimatePlace, CoolingPlant, PowerStage, ZoneFactor
+from galerne.catalog.records import Fact, Row, Source
+from galerne.catalog.weights import (
     ListedModel,
     ModelFileSpec,
     ModelRepository,
     ModelSpec,
     Offer,
-    PowerStage,
-    Row,
-    Source,
-    SystemSpec,
     WeightFormat,
-    ZoneFactor,
 )
 from galerne.errors import InvalidFact, UnknownId
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import NoReturn
 
-from galerne.catalog.records import ModelSpec, WeightFormat
+from galerne.catalog.weights import ModelSpec, WeightFormat
 from galerne.errors import InvalidModelFile
 from galerne.models.gguf import GgufHeader, LongArray
 

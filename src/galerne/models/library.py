@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from galerne.catalog.records import ModelSpec, WeightFormat
+from galerne.catalog.weights import ModelSpec, WeightFormat
 from galerne.errors import InvalidModelFile, ModelFileMissing, UnknownModel
 from galerne.models.architecture import architecture, has_chat_template, weight_format, weights_bytes
 from galerne.models.gguf import GgufHeader, read_gguf_header

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from galerne.catalog import default_catalog
-from galerne.catalog.records import ModelSpec
+from galerne.catalog.weights import ModelSpec
 
 _QUANTISATION = re.compile(
     r"[-._](?:UD-)?((?:I?Q|TQ)\d\w*|BF16|F16|F32|MXFP4\w*|NVFP4)(?=[-.]|$)", re.IGNORECASE

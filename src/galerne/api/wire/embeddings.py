@@ -72,7 +72,8 @@ class EmbeddingsRequest(Wire):
         typed = _typed(numbers, self.output_dtype or "float")
         if self.encoding_format == "base64":
             return base64.b64encode(typed.tobytes()).decode()
-        return typed.tolist()  # type: ignore[no-any-return]  # numpy does not say
+        entries: list[float] = typed.tolist()
+        return entries
 
 
 def _typed(numbers: npt.NDArray[np.float64], dtype: Dtype) -> npt.NDArray[Any]:
