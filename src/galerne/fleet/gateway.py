@@ -103,6 +103,7 @@ class Gateway:
         self._receipt_ids: dict[str, str] = {}
         self._standings: dict[str, Sequence[Standing]] = {}
         self._ticker: asyncio.Task[None] | None = None
+        self._endings: set[asyncio.Task[Receipt]] = set()
 
     async def __aenter__(self) -> Gateway:
         try:
@@ -121,6 +122,7 @@ class Gateway:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticker
         await self.pool.close()
+        await asyncio.gather(*self._endings, return_exceptions=True)
         self._accountant.close_window()
 
     async def _load_first(self) -> None:
@@ -306,19 +308,21 @@ class Gateway:
                 if isinstance(event, PromptRead | TokenChunk):
                     self._account(node, request, progress, event)
                 yield event
+            else:
+                reason = FinishReason.ERROR
         except Exception:
             reason = FinishReason.ERROR
             raise
         finally:
             del self._receipt_ids[request.request_id], self._standings[request.request_id]
             turn.note(finished.usage if finished else progress.usage())
-            await asyncio.shield(stream.aclose())
-            if finished is None:
-                await self._write_bill(request, payer, progress.usage(), reason)
+            ending = asyncio.create_task(self._end(stream, request, payer, finished, reason, progress))
+            self._endings.add(ending)
+            ending.add_done_callback(self._forget_ending)
+            receipt = await asyncio.shield(ending)
         if finished is None:
             raise EngineCrashed(engine=str(node.engine.status().kind), exit_code=None)
         self._learn(node, request, finished.usage)
-        receipt = await self._write_bill(request, payer, finished.usage, finished.reason)
         yield Delivered(finished=finished, receipt=receipt, decision=decision)
 
     def _work(
@@ -364,14 +368,36 @@ class Gateway:
             self._throughput.count(event.n_tokens)
             self.pool.resident_of(node).throughput.count(event.n_tokens)
 
-    async def _write_bill(
-        self, request: GenerationRequest, payer: Payer, usage: Usage, reason: FinishReason
+    async def _end(
+        self,
+        stream: AsyncGenerator[GenerationEvent | Embedded, None],
+        request: GenerationRequest,
+        payer: Payer,
+        finished: Finished | None,
+        reason: FinishReason,
+        progress: Progress,
     ) -> Receipt:
-        """Finish the account of an answer, even if whoever waits for it is cancelled meanwhile."""
-        facts = AnswerFacts(
-            request_id=request.request_id, usage=usage, finish_reason=reason, key_id=payer.key_id
-        )
-        return await asyncio.shield(asyncio.wrap_future(self._accountant.finish(facts)))
+        """Stop the work and finish its account: a task of its own, however often its client is cancelled.
+
+        A flight that nobody ended would have a share of every window to come.
+        """
+        try:
+            await stream.aclose()
+        finally:
+            promise = self._accountant.finish(
+                AnswerFacts(
+                    request_id=request.request_id,
+                    usage=finished.usage if finished else progress.usage(),
+                    finish_reason=finished.reason if finished else reason,
+                    key_id=payer.key_id,
+                )
+            )
+        return await asyncio.wrap_future(promise)
+
+    def _forget_ending(self, ending: asyncio.Task[Receipt]) -> None:
+        self._endings.discard(ending)
+        if not ending.cancelled():
+            ending.exception()  # whoever asked may have left: then nobody else would look
 
     def _learn(self, node: Node, request: GenerationRequest, usage: Usage) -> None:
         node.learn_prompt(n_characters=request.n_characters(), prompt_tokens=usage.prompt_tokens)

@@ -149,6 +149,11 @@ class Accountant:
             self._windows.begin(flight, now_s=now_s)
             return flight.answer_id
 
+    def is_in_flight(self, request_id: str) -> bool:
+        """Whether work on a request has begun and has not ended."""
+        with self._lock:
+            return self._windows.is_in_flight(request_id)
+
     def prompt_read(self, request_id: str, *, prompt_tokens: int, cached_tokens: int) -> None:
         """The prompt of a request has been read; cached tokens cost nothing."""
         with self._lock:
