@@ -33,10 +33,14 @@ SOURCES = {
 }
 
 
-def a_fit(model_id: str, *, headroom_bytes: float, tokens_per_s: float) -> dict[str, Any]:
+def a_fit(
+    model_id: str, *, headroom_bytes: float, tokens_per_s: float, n_parameters: float
+) -> dict[str, Any]:
     return {
         "model_id": model_id,
         "model_name": model_id.replace("-", " ").title(),
+        "purpose": "general",
+        "n_active_parameters": n_parameters,
         "format_id": "q4-k-m",
         "fits": headroom_bytes >= 0,
         "needed_bytes": 20e9 - headroom_bytes,
@@ -51,9 +55,9 @@ def a_fit(model_id: str, *, headroom_bytes: float, tokens_per_s: float) -> dict[
 FITS = {
     "machine": "AMD EPYC, 2 cores",
     "data": [
-        a_fit("ministral-3-3b", headroom_bytes=17e9, tokens_per_s=11.0),
-        a_fit("ministral-3-8b", headroom_bytes=14e9, tokens_per_s=4.5),
-        a_fit("mistral-large-3", headroom_bytes=-400e9, tokens_per_s=0.2),
+        a_fit("ministral-3-3b", headroom_bytes=17e9, tokens_per_s=11.0, n_parameters=3.4e9),
+        a_fit("ministral-3-8b", headroom_bytes=14e9, tokens_per_s=4.5, n_parameters=8.4e9),
+        a_fit("mistral-large-3", headroom_bytes=-400e9, tokens_per_s=0.2, n_parameters=41e9),
     ],
 }
 
@@ -95,6 +99,7 @@ class FakeApi:
     context_tokens: int = 8192
     embeds: bool = False
     sees: bool = False
+    serves_large: bool = False
 
     def app(self) -> Starlette:
         return Starlette(
@@ -129,6 +134,8 @@ class FakeApi:
             "max_context_length": self.context_tokens,
         }
         rows = [mini, {"id": "ministral-3-3b"}]
+        if self.serves_large:
+            rows.append({"id": "ministral-3-8b"})
         if self.embeds:
             able = {"completion_chat": False, "embedding": True}
             rows.append({"id": "embedder", "capabilities": able})
@@ -241,6 +248,7 @@ class FakeApi:
             {
                 "model_id": model_id,
                 "presence": presence,
+                "engine": "llama.cpp",
                 "resident_bytes": 96e6,
                 "n_active": self.n_active,
                 "tokens_per_s": 30.0,

@@ -64,6 +64,7 @@ OWN = {  # name nothing, and show what is one's own
     ("POST", "/ui/models"),
     ("POST", "/ui/projects"),
     ("POST", "/ui/sign-out"),
+    ("POST", "/ui/smaller"),
 }
 
 

@@ -12,6 +12,8 @@ class FitBody(BaseModel):
 
     model_id: str
     model_name: str
+    purpose: str = Field(description="`general`, or what it was trained for.")
+    n_active_parameters: float = Field(description="Weights a token passes through.")
     format_id: str
     fits: bool
     context_tokens: int
@@ -40,6 +42,8 @@ def fit_body(fit: Fit) -> FitBody:
     return FitBody(
         model_id=plan.model.id,
         model_name=plan.model.name,
+        purpose=plan.model.purpose,
+        n_active_parameters=plan.model.n_active_parameters,
         format_id=plan.format.id,
         fits=fit.fits,
         context_tokens=plan.context_tokens,

@@ -36,6 +36,7 @@ from galerne.chat.web import (
     places,
     planner,
     projects,
+    smaller,
 )
 from galerne.chat.web.assets import serve_asset
 from galerne.chat.web.chain import chain_update
@@ -149,6 +150,8 @@ def create_web(
             route("/ui/answers", asking.ask, "POST"),
             route("/ui/answers/{message_id}", asking.show_foot),
             route("/ui/answers/{message_id}/difference", asking.show_difference),
+            route("/ui/answers/{message_id}/smaller", smaller.show_smaller),
+            route("/ui/smaller", smaller.hush_smaller, "POST"),
             route("/ui/answers/{message_id}/events", asking.stream_answer),
             route("/ui/answers/{message_id}/words", asking.stream_words),
             route("/ui/answers/{message_id}/stop", asking.stop_answer, "POST"),

@@ -11,6 +11,7 @@ from galerne.chat.model_view import view_models
 from galerne.chat.web import pages
 from galerne.chat.web.guard import read_form
 from galerne.chat.web.parts import Web, wants_json
+from galerne.chat.web.smaller import is_hushed
 from galerne.chat.web.turn_view import advice_for
 from galerne.errors import AnswerRefused, GalerneError
 
@@ -29,7 +30,8 @@ async def show_models(web: Web, request: Request) -> Response:
         return pages.problem_page(request, "offline_title", status=503, advice=error.code)
     language = pages.language_of(request)
     rows = view_models(fits, pages.talking_models(models), engines, pulls, language=language)
-    return pages.models_fragment(request, rows, machine=str(fits.get("machine", "")))
+    machine = str(fits.get("machine", ""))
+    return pages.models_fragment(request, rows, machine=machine, hushed=is_hushed(request))
 
 
 async def load_model(web: Web, request: Request) -> Response:

@@ -23,6 +23,7 @@ from galerne.chat.model_view import ModelRow
 from galerne.chat.projects import Project
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
 from galerne.chat.search import SearchHit
+from galerne.chat.smaller import SmallerView
 from galerne.chat.temporary import Stores
 from galerne.chat.tools.records import Tool, ToolUse
 from galerne.chat.web import turn_view
@@ -138,6 +139,11 @@ def difference_fragment(request: Request, message: ChatMessage, other: ChatMessa
     return HTMLResponse(_render(request, "difference.html", difference=difference, pair=(message, other)))
 
 
+def smaller_fragment(request: Request, view: SmallerView, message: ChatMessage) -> HTMLResponse:
+    """The hint that a smaller model would do."""
+    return HTMLResponse(_render(request, "smaller.html", view=view, message=message))
+
+
 def budget_fragment(request: Request, view: BudgetView | None, **facts: Any) -> HTMLResponse:
     """What may still be used."""
     return HTMLResponse(_render(request, "budget.html", view=view, **facts))
@@ -167,10 +173,13 @@ def history_fragment(
     return HTMLResponse(_render(request, "history.html", history=history, current=current))
 
 
-def models_fragment(request: Request, rows: Sequence[ModelRow], *, machine: str) -> HTMLResponse:
+def models_fragment(
+    request: Request, rows: Sequence[ModelRow], *, machine: str, hushed: bool
+) -> HTMLResponse:
     """The models of this machine."""
+    facts: dict[str, Any] = {"machine": machine, "hushed": hushed}
     busy = any(row.progress_ratio is not None for row in rows)
-    return HTMLResponse(_render(request, "models.html", rows=rows, machine=machine, busy=busy))
+    return HTMLResponse(_render(request, "models.html", rows=rows, busy=busy, **facts))
 
 
 def search_page(

@@ -2,7 +2,7 @@
 import { find, fragment, icon, load, pause } from "./dom.js";
 import { ready, sent } from "./documents.js";
 import { showHistory } from "./history.js";
-import { showBudget } from "./means.js";
+import { showBudget, showSmaller } from "./means.js";
 
 const turns = find("#turns");
 const form = find("#composer");
@@ -131,7 +131,7 @@ function put({ html, answer, address }, from = null) {
   }
   while (from?.nextElementSibling) from.nextElementSibling.remove();
   from?.remove();
-  for (const notice of turns.querySelectorAll(":scope > .notice")) notice.remove();
+  for (const notice of turns.querySelectorAll(":scope > .notice, .smaller")) notice.remove();
   turns.append(fragment(html));
   find(":scope > .earlier:not(:first-child)", turns)?.remove();
   const last = turns.lastElementChild;
@@ -198,6 +198,14 @@ async function settle(article) {
     await pause(tries < 20 ? 1000 : 5000);
   }
   paired(article);
+  await hint(article);
+}
+
+// Once in a conversation: under its first answer, while that is the last.
+async function hint(article) {
+  if (turns.querySelectorAll(".answer").length > 1 || article.hasAttribute("data-writing")) return;
+  await showSmaller(article);
+  if (following) goToEnd();
 }
 
 async function ask() {
@@ -396,4 +404,5 @@ grow();
 for (const article of turns.querySelectorAll("[data-answer]")) {
   if (article.hasAttribute("data-writing")) follow(article);
   else if (find("[data-state=provisional]", article)) settle(article);
+  else hint(article);
 }

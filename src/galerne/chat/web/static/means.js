@@ -28,20 +28,23 @@ async function watch() {
 
 menu.addEventListener("toggle", () => menu.open && watch());
 
-list.addEventListener("click", (event) => {
-  const id = event.target.closest("[data-choose]")?.dataset.choose;
-  if (!id || !select) return;
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-choose]");
+  if (!button || !select) return;
+  const { choose: id, name } = button.dataset;
   if (![...select.options].some((option) => option.value === id)) {
-    select.add(new Option(event.target.closest("[data-choose]").textContent, id));
+    select.add(new Option(name ?? button.textContent, id));
   }
   select.value = id;
   select.dispatchEvent(new Event("change", { bubbles: true }));
   menu.open = false;
+  button.closest(".smaller")?.remove();
   find("#question").focus();
 });
 
 list.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (event.target.matches("[data-hush]")) return;
   const body = new URLSearchParams(new FormData(event.target));
   const response = await fetch("/ui/models", {
     method: "POST", body, credentials: "same-origin", headers: { accept: "application/json" },
@@ -56,6 +59,32 @@ list.addEventListener("submit", async (event) => {
     document.activeElement.blur();
     watch();
   }
+});
+
+// A smaller model that would do: under the one answer of a conversation, until it goes on or nobody wants it.
+
+export async function showSmaller(article) {
+  if (!select || find(".smaller", article)) return;
+  try {
+    const response = await load(`/ui/answers/${article.dataset.answer}/smaller`);
+    if (response.status === 200) article.append(fragment(await response.text()));
+  } catch {
+    // A hint: nobody waits for it.
+  }
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("[data-hush]")) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form));
+  try {
+    await load("/ui/smaller", { method: "POST", body, headers: { accept: "application/json" } });
+  } catch {
+    return;
+  }
+  (form.closest(".smaller") ?? form).remove();
+  find("#question").focus();
 });
 
 // The budget under the question: drawn once the page is there, and after each answer.
