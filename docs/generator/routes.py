@@ -39,6 +39,7 @@ def document() -> dict[str, Any]:
         catalog=default_catalog(),
         version=__version__,
         fit=tuple,
+        pulls=tuple,
         limits=lambda _: (),
         quotas=cast("Quotas", object()),
         metrics=Metrics(),

@@ -145,6 +145,8 @@ def test_usage_adds_up_and_the_chain_shows_the_last_answer(live_url):
 def test_what_fits_and_a_site_plan_come_from_the_real_parts(live_url):
     fits = httpx.get(f"{live_url}/v1/galerne/fit", timeout=30).json()["data"]
     assert any(row["fits"] for row in fits)
+    assert all(row["n_active_parameters"] > 0 and row["purpose"] for row in fits)
+    assert httpx.get(f"{live_url}/v1/galerne/pulls").json() == {"data": []}
     scenario = (Path(__file__).parents[2] / "examples" / "essonne.toml").read_bytes()
     plan = httpx.post(f"{live_url}/v1/site/plan", content=scenario, timeout=30)
     assert plan.status_code == 200, plan.text

@@ -10,7 +10,7 @@ from tests.api.fakes import BASE_URL, ask, client, services
 
 KEY = "a-key-of-some-length"
 SAMPLES = {"model_id": "galerne-mini", "receipt_id": "rcpt_1", "place_id": "essonne", "path": "nothing"}
-WITH_FIT = {"fit": list}
+WITH_FIT = {"fit": list, "pulls": list}
 
 
 def every_route() -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from galerne.chat.web.guard import KeyDesk
 from galerne.clock import ManualClock
 from galerne.errors import QuotaExhausted, StoreUnreachable, Unauthorized
 from galerne.ledger import Events, Ledger, Limit, Period, Scope, Standing, Unit
+from galerne.models import Arriving
 from galerne.storage import sqlite_url
 from tests.api.fakes import BASE_URL, FakeGateway, ask, services
 from tests.contract.ledgers import make_answer, make_settlement
@@ -64,6 +65,7 @@ class Server:
                 keys=keys,
                 clock=self.clock,
                 fit=list,
+                pulls=lambda: [Arriving(name="large.gguf", arrived_bytes=1, size_bytes=4)],
                 metrics=Metrics(),
                 quotas=self.ledger.quotas,
                 limits=lambda subjects: self.ledger.quotas.standings(subjects, at=self.clock.now_at()),
@@ -384,3 +386,9 @@ def test_a_limit_that_is_reached_says_when_to_come_back(server, retry_after_s, h
     assert words["type"] == ("rate_limited" if "mistral" in agent else "rate_limit_error")
     assert words["code"] == ("1300" if "mistral" in agent else "rate_limit_exceeded")
     assert "100 tokens per day" in words["message"]
+
+
+def test_a_key_for_some_models_is_not_told_which_others_arrive(server):
+    told = server.request("GET", "/v1/galerne/pulls", key="ada").json()["data"]
+    assert told == [{"name": "large.gguf", "arrived_bytes": 1, "size_bytes": 4}]
+    assert server.request("GET", "/v1/galerne/pulls", key="large-only").json() == {"data": []}

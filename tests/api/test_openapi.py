@@ -8,7 +8,7 @@ from tests.api.fakes import ask, client
 
 @functools.cache
 def document() -> dict:
-    return client(fit=list).get("/openapi.json").json()
+    return client(fit=list, pulls=list).get("/openapi.json").json()
 
 
 def references(node) -> set[str]:
@@ -42,6 +42,7 @@ def test_every_reference_leads_somewhere():
         ("GET", "/v1/usage", "UsageReportBody"),
         ("GET", "/v1/galerne/chain", "ChainBody"),
         ("GET", "/v1/galerne/fit", "FitList"),
+        ("GET", "/v1/galerne/pulls", "PullList"),
         ("GET", "/health", "Health"),
         ("POST", "/v1/chat/completions", "ChatCompletion"),
         ("POST", "/v1/completions", "TextCompletion"),
@@ -60,7 +61,7 @@ def test_what_is_sent_is_what_is_described(method, path, name):
     if path in {"/v1/completions", "/v1/fim/completions"}:
         asked["prompt"] = "x"
     body = asked if method == "POST" else None
-    fits(client(fit=list).request(method, path, json=body).json(), name)
+    fits(client(fit=list, pulls=list).request(method, path, json=body).json(), name)
 
 
 def test_the_description_says_which_schema_answers_where():

@@ -25,6 +25,7 @@ from galerne.fleet import (
 from galerne.generation import GenerationRequest, TextToken
 from galerne.language import Language
 from galerne.ledger import Limit, Payer, Period, Receipt, Standing, Unit, UsageReport
+from galerne.models import Arriving
 from galerne.perf import Fit
 
 
@@ -208,6 +209,7 @@ class Services:
         allowed_hosts: names this server may be called by, besides any literal address; a page that
             rebinds its own name to our address is refused.
         fit: what fits on this machine.
+        pulls: which model files are arriving.
         metrics: what Prometheus reads.
         site: the planner of data centres.
         limits: the limits of some subjects, or all, as they stand.
@@ -232,6 +234,7 @@ class Services:
     key_required: bool = False
     allowed_hosts: tuple[str, ...] = ("localhost",)
     fit: Callable[[], Sequence[Fit]] | None = None
+    pulls: Callable[[], Sequence[Arriving]] | None = None
     metrics: Metrics | None = None
     site: SitePlanner | None = None
     prices: Callable[[], Sequence[ModelPrice]] | None = None

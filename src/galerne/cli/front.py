@@ -28,6 +28,7 @@ from galerne.cli.settings import is_loopback
 from galerne.fleet import Gateway, model_prices
 from galerne.ledger import Accountant, Ledger
 from galerne.machine.host import free_memory_bytes
+from galerne.models import arriving
 from galerne.perf import Fit, advise
 from galerne.storage import sqlite_url
 
@@ -103,6 +104,7 @@ def _make_services(
         key_required=not is_loopback(settings.host),
         allowed_hosts=("localhost", settings.host, *settings.host_names),
         fit=fits,
+        pulls=lambda: arriving(settings.models_folder, now_at=foundation.clock.now_at()),
         site=Planner(catalog),
         limits=lambda subjects: ledger.quotas.standings(subjects, at=foundation.clock.now_at()),
         quotas=ledger.quotas,

@@ -1,6 +1,7 @@
 """Model files: which are on this machine and what their headers say."""
 
 from galerne.models.architecture import architecture, weight_format
+from galerne.models.arriving import Arriving, arriving
 from galerne.models.gguf import GgufHeader, TensorInfo, read_gguf_header
 from galerne.models.library import (
     BUILTIN_MODEL_ID,
@@ -13,11 +14,13 @@ from galerne.models.library import (
 
 __all__ = [
     "BUILTIN_MODEL_ID",
+    "Arriving",
     "GgufHeader",
     "Library",
     "ModelFile",
     "TensorInfo",
     "architecture",
+    "arriving",
     "builtin_model_path",
     "inspect_model",
     "library",

@@ -12,6 +12,7 @@ from galerne.api.services import Services
 from galerne.api.wire.chain import ChainBody, chain_body
 from galerne.api.wire.fit import FitList, fit_body
 from galerne.api.wire.prices import PriceList, price_list
+from galerne.api.wire.pulls import PullList, pull_list
 from galerne.api.wire.queue import QueueList, queue_list
 
 
@@ -45,5 +46,13 @@ def galerne_routes(services: Services) -> APIRouter:
             fits = fit()
             machine = fits[0].plan.machine.name if fits else ""
             return FitList(machine=machine, data=[fit_body(row) for row in fits])
+
+    if (pulls := services.pulls) is not None:
+
+        @router.get("/v1/galerne/pulls", summary="Show which model files are arriving")
+        def show_pulls(request: Request) -> PullList:
+            """A key for some models only is told of no other."""
+            limited = request.state.caller.payer.models is not None
+            return pull_list(() if limited else pulls())
 
     return router
