@@ -217,11 +217,11 @@ def test_beside_a_document_there_is_no_hint(web, store):
 @pytest.mark.usefixtures("large")
 def test_who_wants_no_hints_sees_none_until_they_ask_for_them(web, store):
     answer = an_exchange(store)
-    assert "Hints of a smaller model are off" not in web.get("/ui/models").text
+    assert "Hints of a model that takes less are off" not in web.get("/ui/models").text
     said = web.post("/ui/smaller", headers=AS_SCRIPT)
     assert said.status_code == 204
     assert "HttpOnly" in said.headers["set-cookie"]
     assert hint_of(web, answer.id).status_code == 204
-    assert "Hints of a smaller model are off" in web.get("/ui/models").text
+    assert "Hints of a model that takes less are off" in web.get("/ui/models").text
     web.post("/ui/smaller", data={"again": "1"}, headers=AS_SCRIPT)
     assert hint_of(web, answer.id).status_code == 200

@@ -1,7 +1,8 @@
 """Whether a smaller model that is here would do for a question like this one, and what it would save.
 
-It is about energy alone. How well a model answers is no figure of the catalogue, so nothing is claimed of it:
-who reads the hint is told so, and can have both answers beside each other.
+Smaller means fewer active parameters: weights that a token passes through. The hint is about energy
+alone. How well a model answers is no figure of the catalogue, so nothing is claimed of it: who reads the
+hint is told so, and can have both answers beside each other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MOST_QUESTION_CHARACTERS = 300
 MOST_CHARACTERS = 3_000
 """Of instructions, question and answer together: beyond this it is no short exchange."""
 MOST_ENERGY_RATIO = 0.5
-"""Less than half: what is saved exceeds by far what the times behind it are off by."""
+"""A plain threshold: the times behind both are typically off by some tenths."""
 LEAST_SAVED_J = 36.0
 """A hundredth of a watt-hour; less is not worth a line."""
 _LOCAL = "llama.cpp"
