@@ -25,7 +25,7 @@ from tests.cli.terminal import serving
 
 ASKED = os.environ.get("GALERNE_TORTURE", "")
 FULL_S = 3600.0
-SOAK_S = FULL_S if ASKED == "full" else float(os.environ.get("GALERNE_SOAK_S", "4"))
+SOAK_S = FULL_S if ASKED == "full" else float(os.environ.get("GALERNE_TORTURE_SOAK_S", "4"))
 MODEL = "mistral-small-3.2-24b"
 N_CLIENTS = 8
 PAUSE_S = 0.4
