@@ -56,9 +56,7 @@ def main(home: Path) -> None:
         page.keyboard.press("Enter")
         expect(page.locator("[data-state=final]")).to_be_visible(timeout=60_000)
         shown["receipt"] = page.locator(".receipt summary").inner_text()
-        page.locator("#attach").set_input_files(
-            {"name": "w.md", "mimeType": "text/markdown", "buffer": PAPER}
-        )
+        page.locator("#attach").set_input_files(PAPER)
         page.locator("#question").fill("Where does the galerne turn to?")
         page.keyboard.press("Enter")
         expect(page.locator(".answer").last).to_contain_text("north-west", timeout=60_000)

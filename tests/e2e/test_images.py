@@ -10,7 +10,7 @@ PICTURE = {"name": "sea.png", "mimeType": "image/png", "buffer": png(64, 48)}
 
 
 def wait_drawn(page, selector):
-    page.wait_for_function(f"document.querySelector({selector!r})?.naturalWidth === 64")
+    expect(page.locator(selector).first).to_have_js_property("naturalWidth", 64)
 
 
 def paste(page):

@@ -92,6 +92,7 @@ def test_without_an_answer_the_profile_stands_in_and_says_so(clock, tmp_path):
     electricity = Electricity(CATALOG, zone="FR", clock=clock, live=live)
     assert "no answer yet" in electricity.now().missing
     live.refresh()
+    clock.advance(1.0)  # answers of one second share what is known
     signal = electricity.now()
     assert signal.kind == "profile"
     assert signal.as_of_at is None

@@ -62,7 +62,8 @@ def test_the_command_prints_every_case_for_a_program_and_for_a_person(monkeypatc
     result = CliRunner().invoke(app, ["validate", "--json"])
     assert result.exit_code == 0
     document = json.loads(result.stdout)
-    assert [entry["id"] for entry in document] == [case.id for case in CASES]
+    named = [entry["id"] for entry in document]
+    assert [name for name in named if not name.startswith("recorded-machine-")] == [case.id for case in CASES]
     monkeypatch.setenv("GALERNE_LANGUAGE", "fr")
     result = CliRunner().invoke(app, ["validate"])
     assert result.exit_code == 0

@@ -185,7 +185,8 @@ class _Reader:
         nodes = []
         for index, raw in enumerate(entry["messages"]):
             turn = self._mapping(raw, f".messages[{index}]")
-            if turn.get("role") not in _ROLES:
+            role = turn.get("role")
+            if not isinstance(role, str) or role not in _ROLES:
                 raise _invalid(f"{self._path}.messages[{index}].role", "neither user nor assistant")
             content = self._text(turn.get("content"), f"messages[{index}].content")
             parent = turn.get("parent")
@@ -193,7 +194,7 @@ class _Reader:
                 Node(
                     id=str(turn.get("id", index)),
                     parent_id=None if parent is None else str(parent),
-                    role=turn["role"],
+                    role=role,
                     content=content,
                     extra=turn,
                 )
