@@ -17,7 +17,18 @@ async function look() {
   const mine = (asked += 1);
   const query = words.value.trim();
   const html = query ? await (await load(`/ui/search?${new URLSearchParams({ q: query })}`)).text() : "";
-  if (mine === asked) hits.replaceChildren(fragment(html)); // a slower answer to fewer letters comes too late
+  if (mine !== asked) return; // a slower answer to fewer letters comes too late
+  const at = links().indexOf(document.activeElement);
+  hits.replaceChildren(fragment(html));
+  if (at >= 0) go(at); // whoever has gone down the list already stays where they were in it
+}
+
+function links() {
+  return [...hits.querySelectorAll("a")];
+}
+
+function go(at) {
+  (at < 0 ? words : links().at(Math.min(at, links().length - 1)) ?? words).focus();
 }
 
 function open() {
@@ -27,9 +38,7 @@ function open() {
 }
 
 function step(by) {
-  const links = [...hits.querySelectorAll("a")];
-  const at = links.indexOf(document.activeElement) + by;
-  (at < 0 ? words : links[Math.min(at, links.length - 1)])?.focus();
+  go(links().indexOf(document.activeElement) + by);
 }
 
 async function bringIn(input) {
