@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from typing import Any
+from unittest.mock import patch
 
 from galerne.cli import shelf
 from galerne.cli.app import app
@@ -26,8 +27,8 @@ def main() -> None:
             )
         )
 
-    shelf.LlamaEngine = mocked  # type: ignore[assignment,misc]
-    app(["serve", "--port", "0"])
+    with patch.object(shelf, "LlamaEngine", mocked):
+        app(["serve", "--port", "0"])
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from galerne.chat.documents.store import fold_log, forget_documents
-from galerne.chat.documents.tables import documents
+from galerne.chat.belonging import assign, dissolve
 from galerne.chat.ownership import Owner, is_of
 from galerne.chat.records import title_of
-from galerne.chat.tables import conversations, projects
+from galerne.chat.tables import projects
 from galerne.clock import Clock
-from galerne.errors import UnknownConversation, UnknownProject
+from galerne.errors import UnknownProject
 from galerne.storage import reading, writing
 
 
@@ -100,21 +99,13 @@ class ProjectStore:
         """Let a conversation belong to a project, or to none any more."""
         if project_id is not None:
             self.project(project_id)
-        mine = sa.and_(conversations.c.id == conversation_id, is_of(conversations.c.owner, self._owner))
-        statement = sa.update(conversations).where(mine)
-        with writing(self._engine) as connection:
-            if connection.execute(statement.values(project_id=project_id)).rowcount == 0:
-                raise UnknownConversation(conversation_id=conversation_id)
+        assign(self._engine, conversation_id, owner=self._owner, column="project_id", group_id=project_id)
 
     def erase(self, project_id: str) -> None:
         """Delete a project and its documents for good; its conversations stay, without it."""
         self.project(project_id)
-        with writing(self._engine) as connection:
-            inside = conversations.c.project_id == project_id
-            connection.execute(sa.update(conversations).where(inside).values(project_id=None))
-            forget_documents(connection, documents.c.project_id == project_id)
-            connection.execute(sa.delete(projects).where(self._is_mine(project_id)))
-        fold_log(self._engine)
+        mine = self._is_mine(project_id)
+        dissolve(self._engine, projects, mine, column="project_id", group_id=project_id)
 
     def _is_mine(self, project_id: str) -> sa.ColumnElement[bool]:
         return sa.and_(projects.c.id == project_id, is_of(projects.c.owner, self._owner))

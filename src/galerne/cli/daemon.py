@@ -48,7 +48,7 @@ def run_daemon(settings: Settings, *, announce: Callable[[str], None], simulate:
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
-    """On the loop that libuv drives where there is one: it leaves a third more time for answers."""
+    """On the loop that libuv drives, where there is one."""
     with asyncio.Runner(loop_factory=_new_event_loop) as runner:
         runner.run(serving)
 

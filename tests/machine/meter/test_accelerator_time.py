@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -107,4 +108,12 @@ def test_processes_that_this_program_started_are_ours():
 
 
 def test_its_thread_stops(clock):
-    AcceleratorClock(SharedNvml(), clock=clock).close()
+    def running():
+        return [thread for thread in threading.enumerate() if thread.name == "accelerator-time"]
+
+    before = running()
+    watching = AcceleratorClock(SharedNvml(), clock=clock)
+    (started,) = set(running()) - set(before)
+    watching.close()
+    started.join(timeout=30)
+    assert not started.is_alive()

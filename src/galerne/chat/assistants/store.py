@@ -9,14 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from galerne.chat.assistants.records import LONGEST_NAME, LONGEST_PURPOSE, Assistant, Profile
-from galerne.chat.documents.store import fold_log, forget_documents
-from galerne.chat.documents.tables import documents
+from galerne.chat.belonging import assign, dissolve
 from galerne.chat.ownership import Owner, is_of
 from galerne.chat.records import Manner
 from galerne.chat.search import fold
-from galerne.chat.tables import conversations, metadata
+from galerne.chat.tables import metadata
 from galerne.clock import Clock
-from galerne.errors import UnknownAssistant, UnknownConversation
+from galerne.errors import UnknownAssistant
 from galerne.storage import reading, writing
 
 assistants = sa.Table(
@@ -95,21 +94,13 @@ class AssistantStore:
         """Let a conversation have an assistant from the next answer on, or none any more."""
         if assistant_id is not None:
             self.assistant(assistant_id)
-        mine = sa.and_(conversations.c.id == conversation_id, is_of(conversations.c.owner, self._owner))
-        statement = sa.update(conversations).where(mine)
-        with writing(self._engine) as connection:
-            if connection.execute(statement.values(assistant_id=assistant_id)).rowcount == 0:
-                raise UnknownConversation(conversation_id=conversation_id)
+        assign(self._engine, conversation_id, owner=self._owner, column="assistant_id", group_id=assistant_id)
 
     def erase(self, assistant_id: str) -> None:
         """Delete an assistant and its documents for good; its conversations stay, without it."""
         self.assistant(assistant_id)
-        with writing(self._engine) as connection:
-            had = conversations.c.assistant_id == assistant_id
-            connection.execute(sa.update(conversations).where(had).values(assistant_id=None))
-            forget_documents(connection, documents.c.assistant_id == assistant_id)
-            connection.execute(sa.delete(assistants).where(self._is_mine(assistant_id)))
-        fold_log(self._engine)
+        mine = self._is_mine(assistant_id)
+        dissolve(self._engine, assistants, mine, column="assistant_id", group_id=assistant_id)
 
     def _is_mine(self, assistant_id: str) -> sa.ColumnElement[bool]:
         return sa.and_(assistants.c.id == assistant_id, is_of(assistants.c.owner, self._owner))
