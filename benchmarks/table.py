@@ -139,7 +139,7 @@ def _chat_rows(chat: dict[str, Any]) -> Iterable[Row]:
     for key, name in (("open_first_s", "nothing drawn before"), ("open_s", "drawn before")):
         yield _waited(f"open {chat['n_long']:,} messages, {name}", chat[key], target_s=0.3)
     for query, taken in chat["search_s"].items():
-        yield _waited(f"search `{query}`", taken, target_s=0.1)
+        yield _waited(f"search “{query}”", taken, target_s=0.1)
     yield "erase one conversation, its words too", f"{chat['erase_s'] * 1e3:.0f} ms", "", None
     for n_streams, at in chat["streams"].items():
         name = f"{n_streams} stream" + ("s" if n_streams != "1" else "") + " at 30 tokens/s"

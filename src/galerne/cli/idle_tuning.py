@@ -12,7 +12,7 @@ from galerne.cli.tuned import RememberedTunings
 from galerne.clock import Clock
 from galerne.engines import LlamaEngine, LlamaSettings
 from galerne.engines.pace import TuningReport
-from galerne.engines.tuning import Tuner, TuningTerms
+from galerne.engines.tuning import MOST_OTHERS_CORES, Tuner, TuningTerms
 from galerne.errors import GalerneError
 from galerne.fleet import Pool, Presence
 from galerne.fleet.residents import Resident
@@ -24,7 +24,6 @@ LOOK_S = 5.0
 WATCH_S = 0.05
 """How soon a question stops a measurement."""
 BUDGET_S = 60.0
-MOST_OTHERS_CORES = 0.3
 MOST_ATTEMPTS = 3
 """A model whose measurement was disturbed so often waits for the next daemon, or for ``galerne tune``."""
 
@@ -45,8 +44,15 @@ async def tuned_when_idle(
 
     What is found is used from a model's next load on: nothing that serves is touched.
     """
-    idle = _IdleTuning(pool, shelf, tunings, free_bytes=free_bytes, clock=clock, idle_s=idle_s)
-    idle.most_others_cores = most_others_cores
+    idle = _IdleTuning(
+        pool,
+        shelf,
+        tunings,
+        free_bytes=free_bytes,
+        clock=clock,
+        idle_s=idle_s,
+        most_others_cores=most_others_cores,
+    )
     work = asyncio.create_task(idle.run(look_s), name="galerne-tuning")
     try:
         yield
@@ -65,18 +71,19 @@ class _IdleTuning:
         free_bytes: Callable[[], int],
         clock: Clock,
         idle_s: float,
+        most_others_cores: float,
     ) -> None:
         self._pool, self._shelf, self._tunings = pool, shelf, tunings
         self._free_bytes, self._clock, self._idle_s = free_bytes, clock, idle_s
         self._bystanders = Bystanders(clock=clock)
         self._attempts: Counter[str] = Counter()
-        self.most_others_cores = MOST_OTHERS_CORES
+        self._most_others_cores = most_others_cores
 
     async def run(self, look_s: float) -> None:
         """Look now and then, for ever."""
         while True:
             await asyncio.sleep(look_s)
-            is_calm = self._bystanders.cores() <= self.most_others_cores
+            is_calm = self._bystanders.cores() <= self._most_others_cores
             resident = self._next() if is_calm and self._nobody_asks() else None
             if resident is not None:
                 with contextlib.suppress(GalerneError):  # a model that does not run says so where it is asked
@@ -108,7 +115,7 @@ class _IdleTuning:
         file, settings, room_for_slots = found
         self._attempts[resident.node.node_id] += 1
         terms = TuningTerms(
-            budget_s=BUDGET_S, most_others_cores=self.most_others_cores, room_for_slots=room_for_slots
+            budget_s=BUDGET_S, most_others_cores=self._most_others_cores, room_for_slots=room_for_slots
         )
         tuner = Tuner(
             settings,

@@ -31,6 +31,8 @@ LEAST_TRIAL_S = 5.0
 """What a candidate that has begun is given in any case."""
 TOO_SLOW_RATIO = 3.0
 """A candidate that takes so many times as long as the defaults did is given up."""
+MOST_OTHERS_CORES = 0.3
+"""Other programs that keep more than this busy would be measured with the engine."""
 ASPIRED_S = 0.3
 """About how long each part of a measurement takes, where the model is fast enough for that."""
 LEAST_READ, MOST_READ = 48, 480
@@ -59,7 +61,7 @@ class TuningTerms:
     """
 
     budget_s: float = 60.0
-    most_others_cores: float = 0.3
+    most_others_cores: float = MOST_OTHERS_CORES
     room_for_slots: bool = True
     halve_keys: bool = False
 

@@ -37,7 +37,7 @@ def serve(
     console = Console(highlight=False)
 
     def announce(address: str) -> None:
-        console.print(f"[bold]Galerne[/]  {words['serving_at'].format(address=address)}")
+        console.print(f"[bold]Galerne[/] {words['serving_at'].format(address=address)}")
         console.print(f"  {words['serving_page']:<12} {address}/", style="dim")
         console.print(f"  {words['serving_chain']:<12} {address}/chain", style="dim")
         console.print(f"  {words['serving_api']:<12} {address}/v1", style="dim")

@@ -18,7 +18,7 @@ from galerne.cli.tuned_words import document, explained, told
 from galerne.clock import SystemClock
 from galerne.engines import LlamaEngine
 from galerne.engines.pace import Trial, TuningReport
-from galerne.engines.tuning import Tuner, TuningTerms
+from galerne.engines.tuning import MOST_OTHERS_CORES, Tuner, TuningTerms
 from galerne.errors import DoesNotFit, MachineBusy
 from galerne.language import phrases
 from galerne.machine import free_memory_bytes
@@ -28,7 +28,6 @@ from galerne.models import ModelFile
 SMALL_BYTES, SMALL_S = 64 << 20, 30.0
 """A model this small is measured in a few seconds; on a machine that is not calm, in so many at most."""
 LARGE_S = 120.0
-MOST_OTHERS_CORES = 0.3
 LOOK_S = 0.5
 ANY_CORES = 1e9
 
