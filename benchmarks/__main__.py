@@ -1,6 +1,7 @@
 """``python -m benchmarks``: measures everything in one run, in under ten minutes, and prints the tables.
 
-``--save`` also keeps them: ``results/<date>.json``, and ``docs/benchmarks.md``.
+``--save`` also keeps them: a file of ``results/`` for each benchmark and day, and ``docs/benchmarks.md``,
+which shows the newest of each.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from benchmarks.fingerprint import fingerprint
 from benchmarks.table import markdown_tables
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results"
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
+ORDER = ("overhead", "gateway", "start", "ledger", "chat")
 MARKS = ("<!-- results -->", "<!-- /results -->")
 
 
@@ -52,29 +55,47 @@ def main() -> None:
     }
     if unknown := set(chosen.only) - set(measures):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
-    result: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "note": chosen.note,
-        "machine": fingerprint(),
-    }
+    records = []
     for name in chosen.only or measures:
-        began_s = time.perf_counter()
-        result[name] = measures[name]()
-        print(f"{name}: {time.perf_counter() - began_s:.0f} s", file=sys.stderr)
-    result["machine_after"] = {"load_1_min": fingerprint()["load_1_min"]}
-    tables = markdown_tables(result)
-    print(tables)
-    if chosen.save:
-        _save(result, tables)
+        records.append(_measured(name, measures[name], note=chosen.note))
+        if chosen.save:
+            _keep(records[-1])
+    print(markdown_tables(records))
 
 
-def _save(result: dict[str, Any], tables: str) -> None:
-    (FOLDER / "results").mkdir(exist_ok=True)
-    kept = FOLDER / "results" / f"{result['date']}.json"
-    kept.write_text(json.dumps(result, indent=1) + "\n")
+def _measured(name: str, measure: Callable[[], Any], *, note: str) -> dict[str, Any]:
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    machine, began_s = fingerprint(), time.perf_counter()
+    figures = measure()
+    print(f"{name}: {time.perf_counter() - began_s:.0f} s", file=sys.stderr)
+    after = {"load_1_min": fingerprint()["load_1_min"]}
+    return {
+        "benchmark": name,
+        "date": date,
+        "note": note,
+        "machine": machine,
+        "figures": figures,
+        "machine_after": after,
+    }
+
+
+def _keep(record: dict[str, Any]) -> None:
+    """Each benchmark as soon as it is done: what follows may fail."""
+    RESULTS.mkdir(exist_ok=True)
+    kept = RESULTS / f"{record['date']}-{record['benchmark']}.json"
+    kept.write_text(json.dumps(record, indent=1) + "\n")
     page = PAGE.read_text()
     before, after = page.split(MARKS[0])[0], page.split(MARKS[1])[1]
-    PAGE.write_text(f"{before}{MARKS[0]}\n\n{tables}\n\n{MARKS[1]}{after}")
+    PAGE.write_text(f"{before}{MARKS[0]}\n\n{markdown_tables(newest())}\n\n{MARKS[1]}{after}")
+
+
+def newest() -> list[dict[str, Any]]:
+    """The last record of each benchmark that is kept, in the order of the page."""
+    last = {}
+    for path in sorted(RESULTS.glob("*.json")):  # by date
+        record = json.loads(path.read_text())
+        last[record["benchmark"]] = record
+    return [last[name] for name in ORDER if name in last]
 
 
 if __name__ == "__main__":

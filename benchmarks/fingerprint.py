@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,19 @@ def fingerprint() -> dict[str, Any]:
         "os": host.os,
         "python": platform.python_version(),
         "galerne": metadata.version("galerne"),
+        "commit": _commit(),
         "engine": f"xllamacpp {metadata.version('xllamacpp')}",
         "load_1_min": round(os.getloadavg()[0], 2),
         "n_processes_busy": sum(
             process.info["status"] == psutil.STATUS_RUNNING for process in psutil.process_iter(["status"])
         ),
     }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
+    return told.stdout.strip() or "an unknown commit"
 
 
 def bandwidth_bytes_per_s() -> float:

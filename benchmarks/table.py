@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from benchmarks.bench_gateway import QUIET_PER_S
@@ -10,29 +10,28 @@ from benchmarks.bench_gateway import QUIET_PER_S
 Row: TypeAlias = tuple[str, str, str, bool | None]
 """Figure, measured, target, met; None where there is no target."""
 
+Table: TypeAlias = tuple[str, Iterable[Row]]
+"""Its heading, and its rows."""
 
-def markdown_tables(result: dict[str, Any]) -> str:
-    """Every table of a run, each under the fingerprint of the machine."""
-    machine = result["machine"]
-    fingerprint = (
-        f"Measured {result['date']} on {machine['n_cores']} cores ({machine['processor']}), "
-        f"{machine['memory_bytes'] / 1e9:.0f} GB, {machine['os']}, {machine['engine']}, Python "
-        f"{machine['python']}, load {machine['load_1_min']} before. {result['note']}"
-    ).strip()
-    tables = [
-        (f"## Our API beside the engine: {model_id}", _overhead_rows(figures))
-        for model_id, figures in result.get("overhead", {}).items()
-    ]
-    if gateway := result.get("gateway"):
-        tables.append(("## As a gateway, beside LiteLLM's proxy", _gateway_rows(gateway)))
-    if start := result.get("start"):
-        tables.append(("## Start and memory", _start_rows(start)))
-    if ledger := result.get("ledger"):
-        title = f"## Reports over {ledger['n_answers']:,} answers"
-        tables.append((title, _ledger_rows(ledger)))
-    if chat := result.get("chat"):
-        tables.append((f"## The page, over {chat['n_messages']:,} messages", _chat_rows(chat)))
-    return "\n\n".join(f"{title}\n\n{fingerprint}\n\n{_table(rows)}" for title, rows in tables)
+
+def markdown_tables(records: Iterable[dict[str, Any]]) -> str:
+    """Every table, each under the fingerprint of the machine and the day that it was measured on."""
+    return "\n\n".join(
+        f"{title}\n\n{_measured_on(record)}\n\n{_table(rows)}"
+        for record in records
+        for title, rows in _TABLES[record["benchmark"]](record["figures"])
+    )
+
+
+def _measured_on(record: dict[str, Any]) -> str:
+    machine = record["machine"]
+    told = (
+        f"Measured {record['date']} (commit: {machine['commit']}) on {machine['n_cores']} cores "
+        f"({machine['processor']}), {machine['memory_bytes'] / 1e9:.0f} GB, {machine['os']}, "
+        f"{machine['engine']}, Python {machine['python']}, "
+        f"load {machine['load_1_min']} before. {record['note']}"
+    )
+    return told.strip()
 
 
 def _table(rows: Iterable[Row]) -> str:
@@ -151,3 +150,33 @@ def _chat_rows(chat: dict[str, Any]) -> Iterable[Row]:
 def _waited(name: str, taken: dict[str, float], *, target_s: float) -> Row:
     said = f"{taken['median_s'] * 1e3:.0f} ms ({taken['processor_s'] * 1e3:.0f} ms of processor)"
     return name, said, f"<= {target_s * 1e3:.0f} ms", taken["median_s"] <= target_s
+
+
+def _overhead_tables(figures: dict[str, Any]) -> Iterable[Table]:
+    for model_id, of_model in figures.items():
+        yield f"## Our API beside the engine: {model_id}", _overhead_rows(of_model)
+
+
+def _gateway_tables(figures: dict[str, Any]) -> Iterable[Table]:
+    yield "## As a gateway, beside LiteLLM's proxy", _gateway_rows(figures)
+
+
+def _start_tables(figures: dict[str, Any]) -> Iterable[Table]:
+    yield "## Start and memory", _start_rows(figures)
+
+
+def _ledger_tables(figures: dict[str, Any]) -> Iterable[Table]:
+    yield f"## Reports over {figures['n_answers']:,} answers", _ledger_rows(figures)
+
+
+def _chat_tables(figures: dict[str, Any]) -> Iterable[Table]:
+    yield f"## The page, over {figures['n_messages']:,} messages", _chat_rows(figures)
+
+
+_TABLES: dict[str, Callable[[dict[str, Any]], Iterable[Table]]] = {
+    "overhead": _overhead_tables,
+    "gateway": _gateway_tables,
+    "start": _start_tables,
+    "ledger": _ledger_tables,
+    "chat": _chat_tables,
+}
