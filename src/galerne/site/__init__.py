@@ -8,15 +8,24 @@ ledger; ``make_report`` is the operator's yearly report.
 
 from galerne.site.compare import OBJECTIVES, SiteComparison, compare_sites, comparison_to_json
 from galerne.site.configure import Configuration, ConfigurationSearch, search_configurations, search_to_json
-from galerne.site.eed import EedReport, make_report, metered_from_ledger, metered_from_plan, read_form
-from galerne.site.eed_form import form_template
-from galerne.site.eed_page import eed_to_csv, eed_to_json, render_eed
+from galerne.site.eed import (
+    EedReport,
+    Metered,
+    eed_to_csv,
+    eed_to_json,
+    form_template,
+    make_report,
+    metered_from_ledger,
+    metered_from_plan,
+    read_form,
+    read_metered,
+    render_eed,
+)
 from galerne.site.export import plan_to_json
 from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure
 from galerne.site.history import read_history, year_limits
 from galerne.site.hours import hours_to_csv
-from galerne.site.metered import Metered, read_metered
 from galerne.site.place import PlaceProfile, profile_place, profile_to_json
 from galerne.site.plan import Comparison, SitePlan, plan_site
 from galerne.site.profile import LoadProfile, load_profile, profile_scenario, thin_parts, word_thin

@@ -21,13 +21,14 @@ from galerne.site import (
     read_metered,
     render_eed,
 )
-from galerne.site.eed import IDENTITY, RATIOS, UNITS, degree_days
+from galerne.site.eed.indicators import IDENTITY, RATIOS, UNITS
+from galerne.site.eed.metered import Metered
+from galerne.site.eed.sources import degree_days
 from galerne.site.history import History, MeteredStretch, year_limits
-from galerne.site.metered import Metered
 from tests.site.factories import plan_of
 from tests.site.test_report import Page
 
-FORM = (Path(__file__).parents[2] / "examples" / "operator.toml").read_text(encoding="utf-8")
+FORM = (Path(__file__).parents[3] / "examples" / "operator.toml").read_text(encoding="utf-8")
 CATALOG = default_catalog()
 HEADER = "from,to,e_dc_kwh,e_it_kwh,w_in_m3,e_reuse_kwh"
 
