@@ -1,11 +1,12 @@
 """WCAG AA: every pair of colours that carries text, in both themes."""
 
 import re
-from importlib import resources
 
 import pytest
 
-STYLE = resources.files("galerne.chat.web").joinpath("static/style.css").read_text(encoding="utf-8")
+from galerne.chat.web.assets import assets
+
+STYLE = assets()["style.css"].content.decode()
 PAIRS = [
     ("ink", "paper"), ("ink", "sheet"), ("ink", "raised"), ("ink", "sea-wash"), ("ink", "rust-wash"),
     ("soft", "paper"), ("soft", "sheet"), ("soft", "raised"), ("soft", "code"), ("sea", "paper"),

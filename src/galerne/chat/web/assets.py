@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,17 +32,26 @@ class Asset:
 
 @functools.cache
 def assets() -> Mapping[str, Asset]:
-    """Every file of the ``static`` folder, by name."""
+    """Every file of the ``static`` folder, by name.
+
+    A folder in it is one file, its parts in the order of their names: a browser asks for it once.
+    """
     folder = resources.files("galerne.chat.web").joinpath("static")
     return {
-        entry.name: _read(entry.read_bytes(), media_type=_TYPES[entry.name.rsplit(".", 1)[1]])
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if entry.is_file() and entry.name.rsplit(".", 1)[-1] in _TYPES
+        entry.name: _read(entry, media_type=_TYPES[entry.name.rsplit(".", 1)[1]])
+        for entry in _by_name(folder)
+        if entry.name.rsplit(".", 1)[-1] in _TYPES
     }
 
 
-def _read(content: bytes, *, media_type: str) -> Asset:
+def _read(entry: Traversable, *, media_type: str) -> Asset:
+    parts = [entry] if entry.is_file() else _by_name(entry)
+    content = b"\n".join(part.read_bytes() for part in parts)
     return Asset(content=content, compressed=gzip.compress(content, mtime=0), media_type=media_type)
+
+
+def _by_name(folder: Traversable) -> list[Traversable]:
+    return sorted(folder.iterdir(), key=lambda entry: entry.name)
 
 
 @functools.cache
