@@ -9,7 +9,6 @@ makes them anew, and ``check_days`` compares.
 from __future__ import annotations
 
 import datetime
-import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,6 +20,7 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    bindparam,
     case,
     cast,
     delete,
@@ -31,14 +31,14 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from galerne.errors import LedgerSumsBroken
 from galerne.ledger.records import AccountEntry, Answer, Settlement
 from galerne.ledger.rows import DAY_S, factors_row
 from galerne.ledger.schema import ANSWERS, DAYS, ENTRIES, METER_DAYS, SETTLEMENTS
+from galerne.ledger.statements import add_to
+from galerne.storage import ReadySelection
 
 if TYPE_CHECKING:
     from galerne.ledger.events import Events
@@ -88,21 +88,11 @@ def _count_later(
     connection: Connection, changes: Sums, latest: Mapping[str, Settlement], written: Sequence[Settlement]
 ) -> None:
     """Revisions of answers that were there: the difference from the revision before."""
-    answers = (
-        select(*(ANSWERS.c[name] for name in ("answer_id", *_KEYS[DAYS], *_TOKENS)))
-        .where(ANSWERS.c.answer_id.in_(latest))
-        .order_by(ANSWERS.c.answer_id)
-        .with_for_update(key_share=True)  # two writers of one answer take turns
-    )
-    rows = connection.execute(answers).all()
+    answers = [{"answer_id": answer_id} for answer_id in sorted(latest)]
+    rows = _ANSWERS_OF.rows(connection, answers)
     now = {(settlement.answer_id, settlement.revision) for settlement in written}
     before: dict[str, Row[Any]] = {}
-    settlements = (
-        select(*(SETTLEMENTS.c[name] for name in ("answer_id", "revision", *_SHARES)))
-        .where(SETTLEMENTS.c.answer_id.in_(latest))
-        .order_by(SETTLEMENTS.c.revision)
-    )
-    for share in connection.execute(settlements):
+    for share in _SETTLEMENTS_OF.rows(connection, answers):
         if (share.answer_id, share.revision) not in now:
             before[share.answer_id] = share
     for row in rows:
@@ -159,20 +149,31 @@ def _entry_changes(entries: Iterable[AccountEntry]) -> Sums:
 
 
 def _add(connection: Connection, table: Table, changes: Sums) -> None:
-    """Add to the rows, always in the same order: writers that meet never wait in a ring."""
     if changes:
         names = tuple(table.c.keys())
         rows = [dict(zip(names, (*key, *changes[key]), strict=True)) for key in sorted(changes)]
-        connection.execute(_adding(table, connection.dialect.name), rows)
+        add_to(table).run(connection, *rows)
 
 
-@functools.cache
-def _adding(table: Table, dialect: str) -> Any:
-    statement: Any = (postgresql_insert if dialect == "postgresql" else sqlite_insert)(table)
-    sums = {
-        name: table.c[name] + statement.excluded[name] for name in ENTRY_SUMS + ANSWER_SUMS if name in table.c
-    }
-    return statement.on_conflict_do_update(index_elements=_KEYS[table], set_=sums)
+def _ids(n_places: int) -> list[Any]:
+    return [bindparam(f"answer_id_{place}") for place in range(n_places)]
+
+
+_ANSWERS_OF = ReadySelection(
+    lambda _, n_places: (
+        select(*(ANSWERS.c[name] for name in ("answer_id", *_KEYS[DAYS], *_TOKENS)))
+        .where(ANSWERS.c.answer_id.in_(_ids(n_places)))
+        .order_by(ANSWERS.c.answer_id)
+        .with_for_update(key_share=True)  # two writers of one answer take turns
+    )
+)
+_SETTLEMENTS_OF = ReadySelection(
+    lambda _, n_places: (
+        select(*(SETTLEMENTS.c[name] for name in ("answer_id", "revision", *_SHARES)))
+        .where(SETTLEMENTS.c.answer_id.in_(_ids(n_places)))
+        .order_by(SETTLEMENTS.c.revision)
+    )
+)
 
 
 def answer_sums(dialect: str) -> dict[str, ColumnElement[Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from galerne.errors import EntryConflict
 from galerne.ledger.chain import Seal
@@ -17,6 +17,8 @@ from galerne.ledger.receipt import receipt_of
 from galerne.ledger.records import AccountEntry, Answer, Settlement
 from galerne.ledger.rows import answer_of, answer_row, entry_row, factors_row, settlement_row
 from galerne.ledger.schema import ANSWERS, CHAINS, ENTRIES, FACTORS, SETTLEMENTS
+from galerne.ledger.statements import insert_into, insert_missing
+from galerne.storage import ReadySelection, ReadyStatement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +42,9 @@ class Events:
 
 def write_new(connection: Connection, events: Events, *, writer_id: str) -> None:
     """The common case: everything is new, but for the factors."""
-    factors = {row["factors_id"]: row for row in (factors_row(a.factors) for a in events.answers)}
+    factors = {str(row["factors_id"]): row for row in (factors_row(a.factors) for a in events.answers)}
     if factors:
-        known = set(connection.scalars(select(FACTORS.c.factors_id).where(FACTORS.c.factors_id.in_(factors))))
-        if fresh := [row for name, row in factors.items() if name not in known]:
-            connection.execute(insert(FACTORS), fresh)
+        insert_missing(FACTORS).run(connection, *(factors[name] for name in sorted(factors)))
     _seal_and_insert(connection, events, writer_id=writer_id)
     add_to_days(connection, events)
     _charge(connection, events)
@@ -76,21 +76,30 @@ def _seal_and_insert(connection: Connection, events: Events, *, writer_id: str) 
     seal = _open_chain(connection, writer_id)
     for table, kind, rows in batches:
         if rows:
-            connection.execute(insert(table), [seal.close(kind, row) for row in rows])
-    connection.execute(
-        update(CHAINS).where(CHAINS.c.writer_id == writer_id).values(n_events=seal.n_events, head=seal.head)
-    )
+            insert_into(table).run(connection, *(seal.close(kind, row) for row in rows))
+    _CLOSE_CHAIN.run(connection, {"b_writer_id": writer_id, "b_n_events": seal.n_events, "b_head": seal.head})
 
 
 def _open_chain(connection: Connection, writer_id: str) -> Seal:
     """The end of a writer's chain, locked until the transaction ends."""
-    query = select(CHAINS).where(CHAINS.c.writer_id == writer_id).with_for_update()
-    row = connection.execute(query).mappings().first()
+    row = _CHAIN.run(connection, {"writer_id": writer_id}).first()
     if row is not None:
-        return Seal(writer_id=writer_id, n_events=row["n_events"], head=bytes(row["head"]))
+        return Seal(writer_id=writer_id, n_events=row.n_events, head=bytes(row.head))
     seal = Seal(writer_id=writer_id)
     connection.execute(insert(CHAINS), {"writer_id": writer_id, "n_events": 0, "head": seal.head})
     return seal
+
+
+_CHAIN = ReadyStatement(
+    lambda _: select(CHAINS).where(CHAINS.c.writer_id == bindparam("writer_id")).with_for_update()
+)
+_CLOSE_CHAIN = ReadyStatement(
+    lambda _: (
+        update(CHAINS)
+        .where(CHAINS.c.writer_id == bindparam("b_writer_id"))
+        .values(n_events=bindparam("b_n_events"), head=bindparam("b_head"))
+    )
+)
 
 
 def _row(event: Answer | Settlement | AccountEntry) -> dict[str, Any]:
@@ -140,14 +149,17 @@ def _charge(connection: Connection, events: Events) -> None:
 
 
 def _read_answers(connection: Connection, answer_ids: set[str]) -> dict[str, Answer]:
-    if not answer_ids:
-        return {}
-    query = (
+    rows = _ANSWERS_OF.rows(connection, [{"answer_id": answer_id} for answer_id in sorted(answer_ids)])
+    return {row.answer_id: answer_of(row._mapping) for row in rows}
+
+
+_ANSWERS_OF = ReadySelection(
+    lambda _, n_places: (
         select(*ANSWERS.c, FACTORS.c.contents)
         .join(FACTORS, FACTORS.c.factors_id == ANSWERS.c.factors_id)
-        .where(ANSWERS.c.answer_id.in_(answer_ids))
+        .where(ANSWERS.c.answer_id.in_([bindparam(f"answer_id_{place}") for place in range(n_places)]))
     )
-    return {row["answer_id"]: answer_of(row) for row in connection.execute(query).mappings()}
+)
 
 
 def _amounts(answer: Answer, settlement: Settlement) -> dict[Unit, int | None]:

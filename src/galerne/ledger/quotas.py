@@ -11,20 +11,33 @@ delivered, and is not charged. The energy it used is in the meter's accounts, as
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from galerne.ledger.limits import Limit, Period, Standing, Unit, period_start, refusal
 from galerne.ledger.schema import COUNTERS, HOLDS, LIMITS
-from galerne.storage import reading, writing
+from galerne.ledger.statements import add_to, insert_into, insert_missing
+from galerne.storage import ReadySelection, ReadyStatement, reading, writing
 from galerne.units import HOUR_S
 
 FRESH_S = 1.0
@@ -33,7 +46,7 @@ HOLD_LIFE_S = 24 * HOUR_S
 """After this a hold of a node that never came back is given back."""
 _KEPT_MINUTES_S = 24 * HOUR_S
 _KEY = ("subject", "unit", "period", "started_at")
-_BOUND_KEY = tuple(f"b_{name}" for name in _KEY)
+_HOLD_KEY = ("request_id", "subject", "unit", "period")
 
 CounterKey: TypeAlias = tuple[str, str, str, int]
 """Subject, unit, period and its beginning."""
@@ -125,7 +138,7 @@ class Quotas:
             keys = {
                 (limit, asked.at): _counter_key(limit, asked.at) for limit in limits for asked in together
             }
-            counters = _locked_counters(connection, sorted(set(keys.values())))
+            counters = _locked_counters(connection, set(keys.values()))
             changes: dict[CounterKey, tuple[int, int]] = {}
             held: list[dict[str, Any]] = []
             for asked in together:
@@ -137,7 +150,7 @@ class Quotas:
                         changes[key] = (0, changes.get(key, (0, 0))[1] + asked.amount(limit))
             _change_counters(connection, changes)
             if held:
-                connection.execute(insert(HOLDS), held)
+                insert_into(HOLDS).run(connection, *held)
         return outcomes
 
     def release(self, request_id: str) -> None:
@@ -189,6 +202,7 @@ class Hold:
                 **dict(zip(_KEY, key, strict=True)),
                 "request_id": self.request_id,
                 "node_id": self.node_id,
+                "answer_id": None,
                 "held": self.amount(limit),
                 "charged": 0,
                 "at": self.at,
@@ -233,41 +247,52 @@ def charge_holds(
         key: CounterKey = (hold["subject"], hold["unit"], hold["period"], hold["started_at"])
         spent, released = changes.get(key, (0, 0))
         changes[key] = (spent + amount - hold["charged"], released - hold["held"])
-    _locked_counters(connection, list(changes))
     _change_counters(connection, changes)
-    match = [HOLDS.c[name] == bindparam(f"b_{name}") for name in ("request_id", "subject", "unit", "period")]
     kept, done = [], []
     for hold in held:
-        row = {f"b_{name}": hold[name] for name in ("request_id", "subject", "unit", "period")}
+        row = {f"b_{name}": hold[name] for name in _HOLD_KEY}
         if hold["final"]:
             done.append(row)
         else:
             charged = amounts[hold["request_id"]][Unit(hold["unit"])] or 0
             kept.append({**row, "b_answer_id": hold["answer_id"], "b_charged": charged})
     if done:
-        connection.execute(delete(HOLDS).where(*match), done)
+        _DROP_HOLD.run(connection, *done)
     if kept:
-        values = {"held": 0, "answer_id": bindparam("b_answer_id"), "charged": bindparam("b_charged")}
-        connection.execute(update(HOLDS).where(*match).values(values), kept)
+        _CHARGE_HOLD.run(connection, *kept)
+
+
+_THIS_HOLD = tuple(HOLDS.c[name] == bindparam(f"b_{name}") for name in _HOLD_KEY)
+_DROP_HOLD = ReadyStatement(lambda _: delete(HOLDS).where(*_THIS_HOLD))
+_CHARGE_HOLD = ReadyStatement(
+    lambda _: (
+        update(HOLDS)
+        .where(*_THIS_HOLD)
+        .values(held=literal_column("0"), answer_id=bindparam("b_answer_id"), charged=bindparam("b_charged"))
+    )
+)
 
 
 def holds_of(
-    connection: Connection, *, request_ids: Sequence[str], answer_ids: Sequence[str]
+    connection: Connection, *, request_ids: Iterable[str], answer_ids: Iterable[str]
 ) -> list[dict[str, Any]]:
     """What these requests, and the requests of these answers, hold or have been charged."""
-    query = select(HOLDS).with_for_update()
-    if len(request_ids) + len(answer_ids) <= _MANY:
-        query = query.where(or_(HOLDS.c.request_id.in_(request_ids), HOLDS.c.answer_id.in_(answer_ids)))
-    wanted_requests, wanted_answers = set(request_ids), set(answer_ids)
-    return [
-        dict(row)
-        for row in connection.execute(query).mappings()
-        if row["request_id"] in wanted_requests or row["answer_id"] in wanted_answers
-    ]
+    requests = [{"request_id": request_id} for request_id in sorted(request_ids)]
+    answers = [{"answer_id": answer_id} for answer_id in sorted(answer_ids)]
+    rows = _HOLDS_OF_REQUESTS.rows(connection, requests) + _HOLDS_OF_ANSWERS.rows(connection, answers)
+    return [dict(row._mapping) for row in rows]
 
 
-_MANY = 500
-"""Beyond this many ids, reading the whole small table is cheaper than naming them."""
+def _holds_by(column: Column[Any]) -> ReadySelection:
+    def holding(_: str, n_places: int) -> Select[Any]:
+        places: list[Any] = [bindparam(f"{column.name}_{place}") for place in range(n_places)]
+        return select(HOLDS).where(column.in_(places)).with_for_update()
+
+    return ReadySelection(holding)
+
+
+_HOLDS_OF_REQUESTS = _holds_by(HOLDS.c.request_id)
+_HOLDS_OF_ANSWERS = _holds_by(HOLDS.c.answer_id)
 
 
 def _release(connection: Connection, condition: Any) -> None:
@@ -277,24 +302,28 @@ def _release(connection: Connection, condition: Any) -> None:
         key: CounterKey = (row["subject"], row["unit"], row["period"], row["started_at"])
         changes[key] = (0, changes.get(key, (0, 0))[1] - row["held"])
     if rows:
-        _locked_counters(connection, list(changes))
         _change_counters(connection, changes)
         connection.execute(delete(HOLDS).where(condition))
 
 
 def _limits(connection: Connection, subjects: Iterable[str] | None) -> list[Limit]:
-    query = select(LIMITS).order_by(LIMITS.c.subject, LIMITS.c.unit, LIMITS.c.period)
-    if subjects is not None:
-        query = query.where(LIMITS.c.subject.in_(list(subjects)))
+    if subjects is None:
+        rows = connection.execute(_limits_where(true())).all()
+    else:
+        rows = _LIMITS_OF.rows(connection, [{"subject": subject} for subject in sorted(set(subjects))])
     return [
-        Limit(
-            subject=row["subject"],
-            unit=Unit(row["unit"]),
-            period=Period(row["period"]),
-            amount=row["amount"],
-        )
-        for row in connection.execute(query).mappings()
+        Limit(subject=row.subject, unit=Unit(row.unit), period=Period(row.period), amount=row.amount)
+        for row in rows
     ]
+
+
+def _limits_where(condition: ColumnElement[bool]) -> Select[Any]:
+    return select(LIMITS).where(condition).order_by(LIMITS.c.subject, LIMITS.c.unit, LIMITS.c.period)
+
+
+_LIMITS_OF = ReadySelection(
+    lambda _, n: _limits_where(LIMITS.c.subject.in_([bindparam(f"subject_{place}") for place in range(n)]))
+)
 
 
 def _counter_key(limit: Limit, at: float) -> CounterKey:
@@ -302,28 +331,35 @@ def _counter_key(limit: Limit, at: float) -> CounterKey:
 
 
 def _counters(
-    connection: Connection, keys: Sequence[CounterKey], *, lock: bool = False
+    connection: Connection, keys: Iterable[CounterKey], *, lock: bool = False
 ) -> dict[CounterKey, tuple[int, int]]:
-    if not keys:
-        return {}
+    asked = [dict(zip(_KEY, key, strict=True)) for key in sorted(set(keys))]
+    rows = (_LOCKED_COUNTERS if lock else _COUNTERS).rows(connection, asked)
+    return {(row.subject, row.unit, row.period, row.started_at): (row.spent, row.held) for row in rows}
+
+
+def _counters_of(dialect: str, n_places: int) -> Select[Any]:
+    """In Python's order of texts, in which they are changed too: so nobody ever waits in a ring."""
     columns = [COUNTERS.c[name] for name in _KEY]
-    query = select(COUNTERS).where(tuple_(*columns).in_(keys)).order_by(*columns)
-    rows = connection.execute(query.with_for_update() if lock else query).mappings()
-    return {
-        (row["subject"], row["unit"], row["period"], row["started_at"]): (row["spent"], row["held"])
-        for row in rows
-    }
+    any_of = (
+        and_(*(column == bindparam(f"{column.name}_{place}") for column in columns))
+        for place in range(n_places)
+    )
+    by_code = [column.collate("C") for column in columns[:3]] if dialect == "postgresql" else columns[:3]
+    return select(COUNTERS).where(or_(*any_of)).order_by(*by_code, columns[3])
 
 
-def _locked_counters(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey, tuple[int, int]]:
+_COUNTERS = ReadySelection(_counters_of)
+_LOCKED_COUNTERS = ReadySelection(lambda dialect, n_places: _counters_of(dialect, n_places).with_for_update())
+
+
+def _locked_counters(connection: Connection, keys: set[CounterKey]) -> dict[CounterKey, tuple[int, int]]:
     """The counters, made where missing, locked until the transaction ends."""
     there = _counters(connection, keys, lock=True)
-    missing = sorted(set(keys) - set(there))
+    missing = sorted(keys - set(there))
     if not missing:
         return there
-    kind = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    rows = [{**dict(zip(_KEY, key, strict=True)), "spent": 0, "held": 0} for key in missing]
-    connection.execute(kind(COUNTERS).on_conflict_do_nothing(), rows)
+    insert_missing(COUNTERS).run(connection, *(_counter(key, 0, 0) for key in missing))
     for subject, unit, period, started_at in missing:
         if period == Period.MINUTE:
             _forget_minutes(connection, subject, unit, before=started_at - _KEPT_MINUTES_S)
@@ -342,26 +378,13 @@ def _forget_minutes(connection: Connection, subject: str, unit: str, *, before: 
 
 
 def _change_counters(connection: Connection, changes: Mapping[CounterKey, tuple[int, int]]) -> None:
-    """Add to what is spent and held; the rows are locked."""
-    rows = [
-        {
-            **{f"b_{name}": value for name, value in zip(_KEY, key, strict=True)},
-            "b_spent": spent,
-            "b_held": held,
-        }
-        for key, (spent, held) in sorted(changes.items())
-    ]
-    if rows:
-        connection.execute(_change_statement(), rows)
+    """Add to what is spent and held."""
+    if changes:
+        add_to(COUNTERS).run(connection, *(_counter(key, *changes[key]) for key in sorted(changes)))
 
 
-@functools.cache
-def _change_statement() -> Any:
-    return (
-        update(COUNTERS)
-        .where(*(COUNTERS.c[name] == bindparam(f"b_{name}") for name in _KEY))
-        .values(spent=COUNTERS.c.spent + bindparam("b_spent"), held=COUNTERS.c.held + bindparam("b_held"))
-    )
+def _counter(key: CounterKey, spent: int, held: int) -> dict[str, Any]:
+    return {**dict(zip(_KEY, key, strict=True)), "spent": spent, "held": held}
 
 
 def _standing(limit: Limit, key: CounterKey, counters: Mapping[CounterKey, tuple[int, int]]) -> Standing:

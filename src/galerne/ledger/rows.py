@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections import deque
@@ -68,6 +69,7 @@ def factors_digest(contents: str) -> str:
     return hashlib.sha256(contents.encode()).hexdigest()[:32]
 
 
+@functools.lru_cache(maxsize=64)
 def factors_of(contents: str) -> Factors:
     """Factors as they were frozen."""
     loaded = json.loads(contents)
