@@ -125,10 +125,15 @@ def _ledger_rows(ledger: dict[str, Any]) -> Iterable[Row]:
             yield store, "not measured: no database named", "", None
             continue
         figures = ledger[store]
-        for name in (name for name in figures if name.startswith("month_")):
-            words = name.removesuffix("_s").replace("_", " ")
+        for name in (name for name in figures if "month_" in name):
+            words = name.removesuffix("_s").replace("_", " ").replace("cut month", "month cut at no midnight")
             target = f"<= {limit_s:g} s at 10 million"
             yield f"{store}: {words}", f"{figures[name]:.2f} s", target, figures[name] <= limit_s
+        yield f"{store}: everything since the first day", f"{figures['all_time_s']:.2f} s", "", None
+        yield f"{store}: make the daily sums again", f"{figures['rebuilt_s']:.0f} s", "", None
+        yield f"{store}: write 20 answers together", f"{1e3 * figures['group_of_20_s']:.0f} ms", "", None
+        if "bytes" in figures:
+            yield f"{store}: on disk", f"{figures['bytes'] / 1e9:.1f} GB", "", None
 
 
 def _chat_rows(chat: dict[str, Any]) -> Iterable[Row]:
