@@ -7,6 +7,7 @@ keys in both (a test holds them to it). Errors for programs stay in English; adv
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
@@ -47,4 +48,17 @@ def phrases(package: str, language: Language) -> Mapping[str, str]:
     """
     text = resources.files(package).joinpath("phrases.toml").read_text(encoding="utf-8")
     table: dict[str, str] = tomllib.loads(text)[language.value]
+    if language is Language.FRENCH:
+        return {key: typeset(phrase) for key, phrase in table.items()}
     return table
+
+
+def typeset(text: str) -> str:
+    """French as it is printed, whatever was typed: no line begins with a colon, apostrophes are curved.
+
+    A no-break space before a colon and inside guillemets, a narrow one before ``; ! ?``.
+    """
+    text = re.sub(r"(?<=\S) (?=[;!?](?:\s|$|[)»]))", "\u202f", text)
+    text = re.sub(r"(?<=\S) (?=:(?:\s|$))", "\u00a0", text)
+    text = re.sub(r" (?=»)|(?<=«) ", "\u00a0", text)
+    return re.sub(r"(?<=[^\W\d_])'(?=[^\W\d_])", "’", text)

@@ -1,6 +1,6 @@
 import pytest
 
-from galerne.language import Language, environment_language, phrases, preferred_language
+from galerne.language import Language, environment_language, phrases, preferred_language, typeset
 
 SPEAKING_PARTS = ["galerne.api", "galerne.chat", "galerne.cli", "galerne.machine"]
 
@@ -53,3 +53,17 @@ def test_a_part_says_the_same_things_in_both_languages(package):
 def test_a_part_without_phrases_is_our_own_mistake():
     with pytest.raises(FileNotFoundError):
         phrases("galerne.perf", Language.ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("Laquelle ? L'une !", "Laquelle\u202f? L’une\u202f!"),
+        ("Écrit : {path} ; voilà", "Écrit\u00a0: {path}\u202f; voilà"),
+        ("« {name} »", "«\u00a0{name}\u00a0»"),
+        ("le 12:30, `a:b`, http://c?d", "le 12:30, `a:b`, http://c?d"),
+    ],
+)
+def test_french_is_printed_with_its_own_spaces_and_apostrophes_however_it_was_typed(typed, printed):
+    assert typeset(typed) == printed
+    assert typeset(printed) == printed

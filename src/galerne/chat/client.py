@@ -253,6 +253,7 @@ class ApiClient:
         temperature: float | None = None,
         max_new_tokens: int | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
+        answer_format: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[AnswerEvent]:
         """Ask, and yield the answer as it is written; ``AnswerStart`` is first, ``AnswerEnd`` last.
 
@@ -262,12 +263,18 @@ class ApiClient:
             temperature: of the draw; ``None`` leaves it to the model.
             max_new_tokens: longest answer; ``None`` leaves it to the server.
             tools: what the model may call, as the API takes them.
+            answer_format: a ``response_format`` that the answer keeps to.
 
         Raises:
             AnswerRefused: the API refused, before or while answering.
             ServerUnreachable: nobody answers, or the connection broke.
         """
-        chosen = {"temperature": temperature, "max_tokens": max_new_tokens, "tools": list(tools) or None}
+        chosen: dict[str, Any] = {
+            "temperature": temperature,
+            "max_tokens": max_new_tokens,
+            "tools": list(tools) or None,
+            "response_format": answer_format,
+        }
         body: dict[str, Any] = {
             "model": model or (await self.models())[0]["id"],
             "messages": on_the_wire(messages),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from galerne.cli.habits import HouseGroup
 from galerne.cli.key_app import key_app
 from galerne.cli.ledger_app import ledger_app
 from galerne.cli.models_app import MODEL_COMMANDS
@@ -16,6 +17,7 @@ from galerne.cli.site_app import site_app
 
 app = typer.Typer(
     name="galerne",
+    cls=HouseGroup,
     help="AI from the megawatt to the message, on infrastructure you own.\n\n"
     "Without a command: this machine, what fits on it, and a chat. In a pipe: one answer and its receipt.",
     no_args_is_help=False,
@@ -23,7 +25,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-catalog_app = typer.Typer(help="Look up the facts every figure stands on, each with its source.")
+catalog_app = typer.Typer(
+    cls=HouseGroup,
+    no_args_is_help=True,
+    help="Look up the facts every figure stands on, each with its source.",
+)
 app.add_typer(site_app, name="site")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(key_app, name="key")
@@ -34,7 +40,7 @@ app.add_typer(ledger_app, name="ledger")
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-v", help="Print the version and leave.")] = False,
 ) -> None:
     """Show this machine and what fits on it, then chat; in a pipe, give one answer with its receipt."""
     if version:
@@ -54,6 +60,12 @@ def run(
     prompt: Annotated[list[str] | None, typer.Argument(help="A question; without one, a chat.")] = None,
     load_anyway: LoadAnyway = False,
     no_tune: Annotated[bool, typer.Option("--no-tune", help="Do not measure the engine meanwhile.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Explain each figure of the receipt, with its source.")
+    ] = False,
+    answer_format: Annotated[
+        str, typer.Option("--format", help="`json`, or a file with the JSON schema that the answer keeps to.")
+    ] = "",
     json_output: Json = False,
 ) -> None:
     """Ask a question, or talk.
@@ -63,7 +75,15 @@ def run(
     from galerne.cli.commands.run import run as go
 
     question = " ".join(prompt or [])
-    go(model=model, prompt=question, load_anyway=load_anyway, json_output=json_output, tunes_idle=not no_tune)
+    go(
+        model=model,
+        prompt=question,
+        load_anyway=load_anyway,
+        json_output=json_output,
+        tunes_idle=not no_tune,
+        in_full=verbose,
+        answer_format=answer_format,
+    )
 
 
 @app.command()

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from galerne.catalog import Catalog, Machine, ModelFileSpec, ModelSpec
 from galerne.errors import HubRefused, InvalidRequest, UnknownId
-from galerne.fleet.aliases import FAMILIES, cloud_aliases
+from galerne.fleet.aliases import FAMILIES, cloud_aliases, tagged_ids
 from galerne.models.hub import Hub, HubFile, HubReference
 from galerne.models.projector import is_projector, name_beside, rank
 from galerne.perf import Fit, advise
@@ -85,6 +85,7 @@ def choose_known(
         InvalidRequest: it is known, but no file of it is; or not in that format.
     """
     model_id, rows = _known_files(catalog, name)
+    format_id = format_id or _format_in(name)
     if not rows and model_id in catalog.repositories.rows:
         reference = HubReference(repository=catalog.repositories[model_id].repository)
         chosen = choose_on_hub(reference, format_id=format_id, free_bytes=free_bytes, hub=hub)
@@ -103,6 +104,15 @@ def choose_known(
     return Choice(files=(file,), format_id=row.format_id, model=model, fit=fit, fits=fit.fits)
 
 
+def pullable(catalog: Catalog, name: str) -> str | None:
+    """The id under which a model that is not here can be fetched; None where it is not known."""
+    try:
+        model_id, rows = _known_files(catalog, name)
+    except (UnknownId, InvalidRequest):
+        return None
+    return model_id if rows or model_id in catalog.repositories.rows else None
+
+
 def _as_known(row: ModelFileSpec, hub: Hub) -> HubFile:
     """The very file that the catalogue knows: a mirror may not give another under its name."""
     file = hub.look_up(row.repository, row.filename)
@@ -111,6 +121,12 @@ def _as_known(row: ModelFileSpec, hub: Hub) -> HubFile:
         problem = f"it has another file there than the catalogue knows; `galerne pull {known_as}` takes it"
         raise HubRefused(address=hub.address, name=row.filename, problem=problem)
     return replace(file, sha256=row.sha256 or file.sha256)
+
+
+def _format_in(name: str) -> str:
+    """The quantisation that a tag ends with, as in ``ministral-3:8b-instruct-q4_K_M``."""
+    found = re.search(r":.*-(q\d\w*|b?f16)$", name.lower())
+    return found[1] if found else ""
 
 
 def _known_files(catalog: Catalog, name: str) -> tuple[str, Sequence[ModelFileSpec]]:
@@ -134,6 +150,13 @@ def _known_files(catalog: Catalog, name: str) -> tuple[str, Sequence[ModelFileSp
             return _known_files(catalog, newest[0])
     if wanted in catalog.listed_models.rows:
         return wanted, []
+    meant = tagged_ids(wanted, catalog.models.rows)
+    sizes = {re.findall(r"\d+(?:x\d+)?b", row_id)[0] for row_id in meant}
+    if len(sizes) == 1:
+        return _known_files(catalog, meant[0])
+    if meant:
+        problem = f"{name!r} may be {', '.join(row for row in catalog.models.rows if row in meant)}: name one"
+        raise InvalidRequest(path="MODEL", problem=problem)
     every_name = [*catalog.models.rows, *catalog.files.rows]
     near = difflib.get_close_matches(wanted, every_name, n=1, cutoff=0.5)
     raise UnknownId(kind="model", id=name, nearest=near[0] if near else None)

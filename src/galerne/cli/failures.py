@@ -36,6 +36,7 @@ from galerne.errors import (
     UnknownModel,
     UnknownPerson,
 )
+from galerne.language import environment_language
 
 BUSY = (DataFolderBusy, MachineBusy, ModelLoading, Overloaded, PortInUse)
 NOT_THERE = (DoesNotFit, EngineMissing, ModelError, NoNode, ServerUnreachable, StoreUnreachable, UnknownModel)
@@ -72,7 +73,9 @@ def run_reporting_failures() -> None:
     try:
         _run()
     except GalerneError as error:
-        _report(str(error), error.advice)
+        from galerne.cli.sentences import in_words
+
+        _report(*in_words(error, language=environment_language(os.environ), command=_command()))
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
@@ -86,16 +89,34 @@ def run_reporting_failures() -> None:
 
 
 def _run() -> None:
+    import typer
+
     from galerne.cli.app import app
+    from galerne.cli.habits import MISUSE, misuse, wants_help
 
     try:
-        app()
+        left_with = app(standalone_mode=False)
+    except MISUSE as error:
+        if wants_help(error):
+            error.show()
+        else:
+            _report(*misuse(error))
+        sys.exit(2)
+    except typer.Abort:  # at a question that was asked here
+        sys.exit(130)
     except SystemExit as leaving:
         if isinstance(leaving.__context__, BrokenPipeError):
             raise leaving.__context__ from None
-        if sys.stdout is not None:
-            sys.stdout.flush()  # a pipe that breaks now is met here and not by the interpreter
         raise
+    if sys.stdout is not None:
+        sys.stdout.flush()  # a pipe that breaks now is met here and not by the interpreter
+    sys.exit(left_with if isinstance(left_with, int) else 0)
+
+
+def _command() -> str:
+    """The command that was typed, as its help is asked for."""
+    words = sys.argv[1:2]
+    return " ".join(["galerne", *words]) if words and words[0].isalpha() else "galerne"
 
 
 def _report(sentence: str, advice: str) -> None:

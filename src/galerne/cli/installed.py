@@ -13,7 +13,7 @@ def installed(settings: Settings) -> Library:
 
 
 def find_installed(found: Library, name: str) -> ModelFile:
-    """The model of that id, file name, or name in Mistral's cloud.
+    """The model of that id, file name, name in Mistral's cloud, or name with a tag as in Ollama.
 
     Raises:
         UnknownModel: names the nearest.
@@ -21,10 +21,13 @@ def find_installed(found: Library, name: str) -> ModelFile:
     try:
         return found.find(name)
     except UnknownModel:
-        from galerne.fleet.aliases import cloud_aliases
+        from galerne.fleet.aliases import cloud_aliases, tagged_ids
 
         by_cloud = cloud_aliases([file.model_id for file in found.files if not file.is_builtin])
         stands_for = next((model_id for model_id, names in by_cloud.items() if name in names), None)
         if stands_for is None:
-            raise
+            meant = tagged_ids(name, [file.model_id for file in found.files])
+            if len(meant) != 1:
+                raise
+            stands_for = meant[0]
         return found.find(stands_for)

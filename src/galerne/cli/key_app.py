@@ -8,9 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from galerne.cli.habits import HouseGroup
 from galerne.cli.options import Json
 
-key_app = typer.Typer(help="API keys: who may ask this server, for what, and how much.")
+key_app = typer.Typer(
+    cls=HouseGroup,
+    no_args_is_help=True,
+    help="API keys: who may ask this server, for what, and how much.",
+)
 
 Key = Annotated[str, typer.Argument(help="Name or id of the key.")]
 UNITS = {

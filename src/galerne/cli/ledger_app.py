@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
+from galerne.cli.habits import HouseGroup
 from galerne.cli.options import Json
 
-ledger_app = typer.Typer(help="The ledger of every answer: verify, rebuild, export, back up, restore.")
+ledger_app = typer.Typer(
+    cls=HouseGroup,
+    no_args_is_help=True,
+    help="The ledger of every answer: verify, rebuild, export, back up, restore.",
+)
 
 
 @ledger_app.command("verify")

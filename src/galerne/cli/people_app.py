@@ -6,9 +6,14 @@ from typing import Annotated
 
 import typer
 
+from galerne.cli.habits import HouseGroup
 from galerne.cli.options import Json
 
-people_app = typer.Typer(help="Accounts of the assistant: who may come in, and as what.")
+people_app = typer.Typer(
+    cls=HouseGroup,
+    no_args_is_help=True,
+    help="Accounts of the assistant: who may come in, and as what.",
+)
 
 Name = Annotated[str, typer.Argument(help="Name the person signs in with.")]
 

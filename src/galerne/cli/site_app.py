@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
+from galerne.cli.habits import HouseGroup
 from galerne.cli.options import Json
 
-site_app = typer.Typer(help="Plan a data centre: power, cooling, machines, euros, grams and litres.")
+site_app = typer.Typer(
+    cls=HouseGroup,
+    no_args_is_help=True,
+    help="Plan a data centre: power, cooling, machines, euros, grams and litres.",
+)
 
 ScenarioName = Annotated[
     Path, typer.Argument(help="TOML scenario, or a worked case: essonne, hospital, le-chat, university, ...")

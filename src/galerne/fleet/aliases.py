@@ -9,7 +9,7 @@ gave it. A special model (code, vectors, thinking) is never stood in for by anot
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 FAMILIES: Mapping[str, str] = MappingProxyType(
@@ -51,6 +51,24 @@ def cloud_aliases(model_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         elif name in STAND_INS and model_ids:
             aliases[model_ids[0]].append(name)
     return {model_id: tuple(names) for model_id, names in aliases.items()}
+
+
+def tagged_ids(name: str, known: Iterable[str]) -> list[str]:
+    """Ids that a name may mean which is written as Ollama's are, the newest first.
+
+    ``ministral-3:8b`` and ``ministral-3:8b-instruct-q4_K_M`` are ``ministral-3-8b``, ``mistral:latest`` any
+    ``mistral-7b``; a name without a tag may mean several sizes.
+    """
+    base, _, tag = name.strip().lower().partition(":")
+    size = re.match(r"\d+(x\d+)?b", tag)
+    if tag and not size and tag != "latest":
+        return []
+    wanted = re.escape(size[0]) if size else r"\d+(x\d+)?b"
+    ids = list(known)
+    if base in ids and not size:
+        return [base]
+    kin = [row_id for row_id in ids if re.fullmatch(rf"{re.escape(base)}-{wanted}(-.*)?", row_id.lower())]
+    return sorted(kin, key=_age, reverse=True)
 
 
 def _age(model_id: str) -> tuple[list[float], str]:

@@ -58,7 +58,8 @@ async def ask_once(
     console: Console,
     model: str | None = None,
     as_json: bool = False,
-) -> None:
+    answer_format: Mapping[str, Any] | None = None,
+) -> TerminalAnswer:
     """Ask one question, print the answer and its receipt line.
 
     Args:
@@ -68,6 +69,7 @@ async def ask_once(
         console: where to print; plain text when it is not a terminal.
         model: its id; ``None`` takes the first of the server.
         as_json: print one JSON object with the answer and the receipt instead.
+        answer_format: a ``response_format`` that the answer keeps to.
 
     Raises:
         AnswerRefused: the API refused.
@@ -76,18 +78,21 @@ async def ask_once(
     turns = [{"role": "user", "content": question}]
     if as_json:
         answer = TerminalAnswer()
-        await collect(client, turns, model=model, answer=answer)
+        await collect(client, turns, model=model, answer=answer, answer_format=answer_format)
         answer.receipt = await settled_receipt(client, answer)
         facts = {"model": answer.model_id, "answer": answer.text, "receipt": answer.receipt}
         console.file.write(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
-        return
+        return answer
     answer = TerminalAnswer()
 
     def work(on_text: OnText) -> Coroutine[Any, Any, None]:
-        return collect(client, turns, model=model, answer=answer, on_text=on_text)
+        return collect(
+            client, turns, model=model, answer=answer, on_text=on_text, answer_format=answer_format
+        )
 
     await show_answer(answer, work, language=language, console=console)
     await show_receipt_line(client, answer, language=language, console=console)
+    return answer
 
 
 async def show_answer(
@@ -123,9 +128,10 @@ async def collect(
     model: str | None,
     answer: TerminalAnswer,
     on_text: OnText | None = None,
+    answer_format: Mapping[str, Any] | None = None,
 ) -> None:
     """Fill ``answer`` from the API."""
-    async for event in client.answer(turns, model=model):
+    async for event in client.answer(turns, model=model, answer_format=answer_format):
         match event:
             case AnswerStart(receipt_id=receipt_id):
                 answer.receipt_id = receipt_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from prompt_toolkit import PromptSession
@@ -38,6 +39,11 @@ from galerne.language import Language, phrases
 
 _NOT_FOUND = 404
 _FENCE = '"""'
+_LEAVE = frozenset({"/quit", "/exit", "/bye"})
+_SAME = MappingProxyType({"?": "help", "clear": "new", "load": "model", "list": "model", "save": "export"})
+"""Words of other programs for commands of ours."""
+_ELSEWHERE = frozenset({"set", "show"})
+"""Their commands that we do otherwise: ``terminal_habit_<command>`` says how."""
 
 
 async def run_chat(
@@ -75,7 +81,7 @@ async def run_chat(
             continue
         except EOFError:
             break
-        if text in {"/quit", "/exit"}:
+        if text in _LEAVE:
             break
         if text:
             await talk.take(text)
@@ -202,7 +208,10 @@ class _Talk:
 
     async def _command(self, text: str) -> None:
         name, _, argument = text[1:].partition(" ")
-        command = self.commands.get(name)
+        command = self.commands.get(_SAME.get(name, name))
+        if name in _ELSEWHERE:
+            self.say(f"terminal_habit_{name}", model=self.model)
+            return
         if command is None:
             self.say("terminal_unknown", command=f"/{name}")
             return

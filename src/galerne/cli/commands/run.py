@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
+import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from galerne.chat.client import ApiClient
 from galerne.chat.terminal import ask_once, run_chat
+from galerne.chat.terminal.sheets import print_receipt
 from galerne.cli.daemon import attach_or_host, own_key
 from galerne.cli.installed import find_installed, installed
 from galerne.cli.screen import make_console
 from galerne.cli.settings import Settings, read_settings
 from galerne.errors import InvalidRequest, UnknownModel
+from galerne.language import phrases
+from galerne.storage import read_daemon
 
 
 def run(
@@ -27,8 +31,20 @@ def run(
     load_anyway: bool = False,
     files: Sequence[Path] = (),
     tunes_idle: bool = True,
+    in_full: bool = False,
+    answer_format: str = "",
 ) -> None:
     """Ask one question if there is one, on the command line or in the pipe; else talk.
+
+    Args:
+        model: its id or another of its names.
+        prompt: the question on the command line.
+        json_output: one JSON object with answer and receipt.
+        load_anyway: also what does not fit.
+        files: documents for a conversation.
+        tunes_idle: whether the engine may be measured meanwhile.
+        in_full: explain each figure of the receipt.
+        answer_format: ``json``, or the path of a JSON schema that the answer keeps to.
 
     Raises:
         UnknownModel: there is no such model on this machine; names the nearest.
@@ -36,8 +52,14 @@ def run(
     """
     settings = read_settings(os.environ)
     if model is not None:
-        with contextlib.suppress(UnknownModel):  # a daemon may serve what is not installed: it answers then
+        try:
             model = find_installed(installed(settings), model).model_id
+        except UnknownModel:
+            serves_others = read_daemon(settings.home) is not None or settings.engines_path.is_file()
+            fetched = None if serves_others else _fetched_after_asking(settings, model)
+            if not serves_others and fetched is None:
+                raise  # at once: a daemon started for it could only say the same
+            model = fetched or model
         settings = dataclasses.replace(settings, model_id=model)
     settings = dataclasses.replace(
         settings,
@@ -46,13 +68,32 @@ def run(
     )
     written = prompt.encode("utf-8", errors="replace").decode("utf-8").strip()
     question = "\n\n".join(part for part in (written, piped_text()) if part)
+    wanted = _wanted_format(answer_format)
     if question:
-        ask(settings, question, model=model, as_json=json_output)
+        ask(settings, question, model=model, as_json=json_output, in_full=in_full, answer_format=wanted)
     elif sys.stdin is not None and sys.stdin.isatty():
         talk(settings, model=model, files=files)
     else:
         problem = "ask a question on the command line or in the pipe; a chat needs a terminal"
         raise InvalidRequest(path="PROMPT", problem=problem)
+
+
+def _fetched_after_asking(settings: Settings, name: str) -> str | None:
+    """The id of a known model that a person at the terminal has agreed to fetch now; None otherwise."""
+    is_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    if not is_terminal or settings.offline:
+        return None
+    from galerne.catalog import Catalog
+    from galerne.cli.choosing import pullable
+    from galerne.cli.commands.pull import pull
+
+    if pullable(Catalog(), name) is None:
+        return None
+    question = phrases("galerne.cli", settings.language)["run_pull_question"].format(model=name)
+    if make_console().input(f"{question} ", markup=False).strip().lower()[:1] not in {"y", "o"}:
+        return None
+    pull(name=name, format_id="", blind=False, anyway=settings.load_anyway, offline=False, as_json=False)
+    return find_installed(installed(settings), name).model_id
 
 
 def piped_text() -> str:
@@ -62,19 +103,47 @@ def piped_text() -> str:
     return sys.stdin.buffer.read().decode("utf-8", errors="replace").strip()
 
 
-def ask(settings: Settings, question: str, *, model: str | None = None, as_json: bool = False) -> None:
+def _wanted_format(text: str) -> dict[str, Any] | None:
+    """What ``--format`` asks for, as the API takes it.
+
+    Raises:
+        InvalidRequest: it is neither ``json`` nor a file that holds a JSON schema.
+    """
+    if text in {"", "json"}:
+        return {"type": "json_object"} if text else None
+    try:
+        schema = json.loads(Path(text).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problem = f"'json', or a file that holds a JSON schema, not {text!r} ({error})"
+        raise InvalidRequest(path="--format", problem=problem) from error
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
+def ask(
+    settings: Settings,
+    question: str,
+    *,
+    model: str | None = None,
+    as_json: bool = False,
+    in_full: bool = False,
+    answer_format: dict[str, Any] | None = None,
+) -> None:
     """One answer and its receipt; of the model that is served, unless one is named."""
+    console = make_console()
 
     async def go(address: str) -> None:
         async with ApiClient(address, key=own_key(settings), load_anyway=settings.load_anyway) as client:
-            await ask_once(
+            answer = await ask_once(
                 client,
                 question,
                 language=settings.language,
-                console=make_console(),
+                console=console,
                 model=model,
                 as_json=as_json,
+                answer_format=answer_format,
             )
+        if in_full and answer.receipt is not None and not as_json:
+            print_receipt(answer.receipt, language=settings.language, console=console)
 
     with attach_or_host(settings) as address:
         asyncio.run(go(address))
