@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 import httpx
 import pytest
 
-from galerne.engines.http_line import HttpLine, line_to
+from galerne.engines.http_line import HttpLine, gather, line_to
 
 pytestmark = pytest.mark.anyio
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -116,3 +116,53 @@ async def test_only_plain_http_is_asked_our_way():
     async with httpx.AsyncClient() as client:
         assert line_to(client, "https://api.example") is client
         assert isinstance(line_to(client, "http://127.0.0.1:1"), HttpLine)
+
+
+async def test_what_follows_a_piece_is_gathered_and_the_end_is_not_held_back():
+    written = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED + b"1\r\na\r\n")
+        await written.wait()
+        for piece in (b"1\r\nb\r\n", b"1\r\nc\r\n", b"0\r\n\r\n"):
+            await asyncio.sleep(0.01)  # each is read before the next is written
+            writer.write(piece)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server, asyncio.timeout(30):
+        line = HttpLine(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", headers={})
+        async with line.stream("POST", "/", json={}) as reply:
+            gather(reply, 3600.0)
+            pieces = aiter(reply.aiter_bytes())
+            assert await anext(pieces) == b"a"
+            written.set()
+            assert [piece async for piece in pieces] == [b"bc"]
+
+
+async def test_a_server_waits_for_a_reader_who_does_not_ask():
+    n_written, told = 0, asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal n_written
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(64):
+            writer.write(bytes(1 << 20))
+            n_written += 1
+            try:
+                async with asyncio.timeout(0.2):
+                    await writer.drain()
+            except TimeoutError:
+                told.set()
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server, asyncio.timeout(60):
+        line = HttpLine(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", headers={})
+        async with line.stream("POST", "/", json={}) as reply:
+            await told.wait()
+            assert n_written < 64
+            assert sum([len(piece) async for piece in reply.aiter_bytes()]) == 64 << 20

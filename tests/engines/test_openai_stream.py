@@ -11,6 +11,7 @@ from galerne.clock import ManualClock
 from galerne.engines.openai_body import LLAMA_CPP as MANNERS
 from galerne.engines.openai_body import Manners, request_of
 from galerne.engines.openai_stream import EventLines, refusal, stream_answer
+from galerne.engines.plain_chunks import PlainChunks
 from galerne.errors import ContextTooLong, EngineCrashed, EngineRefused
 from galerne.generation import (
     Finished,
@@ -192,3 +193,87 @@ async def test_tokens_that_come_in_one_read_leave_together_and_are_all_counted()
         _, token, end = [event async for event in answer]
     assert token == TokenChunk(text="abc", n_tokens=3)
     assert isinstance(end, Finished)
+
+
+TEXTS = ["a", " the", "", 'q"u}}]o,t\\e', "\n\u2028é🌬️", '"content":', "}", "b", "c"]
+
+
+def rich(text: str, created: int, **more: object) -> dict[str, object]:
+    """A chunk with what llama.cpp writes around the text."""
+    return {**chunk(text), "created": created, "id": "chatcmpl-1", "object": "chat.completion.chunk", **more}
+
+
+@pytest.mark.parametrize("n_together", [1, 3, 50])
+async def test_chunks_that_are_alike_say_what_each_says_alone(n_together):
+    stream = [rich(text, created) for created in (1, 2) for text in TEXTS]
+    stream.insert(5, rich("odd", 1, usage={"prompt_tokens": 3, "completion_tokens": 4}))
+    stream.insert(9, {"choices": [{"index": 0, "delta": {"reasoning_content": "hm"}}]})
+    stream.append(chunk(finish="stop"))
+    lines = [f"data: {json.dumps(each, ensure_ascii=False)}\n\n".encode() for each in stream]
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for place in range(0, len(lines), n_together):
+            yield b"".join(lines[place : place + n_together])
+
+    async def serve(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=pieces())
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(serve), base_url="http://engine") as client:
+        answer = stream_answer(
+            client, QUESTION, engine="test", clock=ManualClock(), arrived_s=0.0, manners=MANNERS
+        )
+        tokens = [event async for event in answer if isinstance(event, TokenChunk)]
+    written = "".join(token.text for token in tokens if not token.thinking)
+    assert written == "".join([*TEXTS[:5], "odd", *TEXTS[5:], *TEXTS])
+    assert [token.text for token in tokens if token.thinking] == ["hm"]
+    assert sum(token.n_tokens for token in tokens) == 2 * (len(TEXTS) - 1) + 2
+
+
+EXAMPLE = b'{"choices":[{"index":0,"delta":{"content":"a"}}],"created":1}'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        EXAMPLE.replace(b'"a"', b'"b","role":"tool"'),
+        EXAMPLE.replace(b'"a"', b'"b"}}],"usage":{"n":"b"'),
+        EXAMPLE.replace(b'"a"', b"null"),
+        EXAMPLE.replace(b'"a"', b""),
+        EXAMPLE.replace(b'"a"', b'"\xff"'),
+        EXAMPLE.replace(b'"a"', b'"b'),
+        EXAMPLE.replace(b"1}", b"2}"),
+        EXAMPLE[:40],
+        b"[DONE]",
+    ],
+)
+def test_only_a_chunk_that_differs_in_its_text_alone_is_read_as_plain(data):
+    plain = PlainChunks()
+    plain.learn(EXAMPLE, json.loads(EXAMPLE))
+    assert plain.texts([b"", EXAMPLE, data, EXAMPLE], 1) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"usage": {"completion_tokens": 1}},
+        {"timings": timed(1)},
+        {"choices": []},
+        {"choices": [{"delta": {"content": "a"}, "logprobs": {"content": []}}]},
+        {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]},
+        {"choices": [{"delta": {"content": "a", "role": "assistant"}}]},
+        {"note": {"content": "a"}},
+    ],
+)
+def test_a_chunk_that_tells_more_than_its_text_is_no_example(more):
+    plain, told = PlainChunks(), {**chunk("a"), **more}
+    data = json.dumps(told, separators=(",", ":")).encode()
+    plain.learn(data, told)
+    assert plain.texts([data], 0) == []
+
+
+def test_a_server_whose_chunks_are_never_alike_is_soon_read_whole_only():
+    plain = PlainChunks()
+    for number in range(10):
+        data = EXAMPLE.replace(b"1}", b"%d}" % number)
+        plain.learn(data, json.loads(data))
+    assert plain.texts([EXAMPLE.replace(b"1}", b"9}")], 0) == []

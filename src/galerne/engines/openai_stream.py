@@ -5,18 +5,17 @@ llama.cpp adds ``timings`` and ``prompt_progress`` to its chunks: exact counts a
 
 from __future__ import annotations
 
-import asyncio
 import json
-import math
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from galerne.clock import Clock
 from galerne.engines.forced_calls import read_calls
-from galerne.engines.http_line import Line
+from galerne.engines.http_line import Line, gather
 from galerne.engines.openai_body import Manners, is_forced, request_of
+from galerne.engines.plain_chunks import PlainChunks
 from galerne.errors import ContextTooLong, EngineCrashed, EngineRefused, GalerneError, ImageRefused
 from galerne.generation import (
     Finished,
@@ -30,8 +29,11 @@ from galerne.generation import (
     Usage,
 )
 
-PACE_S = 0.002
-"""How long the tokens of a fast model are let gather; nobody reads faster than that."""
+PACE_S = 0.03
+"""How long tokens after the first are let gather: text that grows thirty times a second flows.
+
+Whoever writes more slowly than that is never waited for, and nobody for the first token or the end.
+"""
 _MAX_PROBLEM_CHARACTERS = 300
 _NOT_DECODED = "Failed to load image or audio file"
 """How llama.cpp refuses an image."""
@@ -71,58 +73,17 @@ async def stream_answer(
     lines = EventLines()
     forced = is_forced(request, manners)
     answer = _Answer(engine=engine, clock=clock, arrived_s=arrived_s, forced=forced)
-    pace = _Pace(clock)
     path, body = request_of(request, manners)
     async with line.stream("POST", path, json=body) as reply:
         if reply.status_code != httpx.codes.OK:
             raise refusal(await reply.aread(), status=reply.status_code, engine=engine)
         async for piece in reply.aiter_bytes():
-            events = [event for data in lines.feed(piece) for event in answer.read(data)]
-            for event in _together(events):
+            for event in answer.read(lines.feed(piece)):
                 yield event
             if answer.is_generating:
-                await pace.wait()
+                gather(reply, PACE_S)
     for event in answer.close():
         yield event
-
-
-class _Pace:
-    """Lets the tokens of a model that makes more than 500 a second come a few at a time.
-
-    Each read costs the processor that the engine computes on as much as ten tokens do once they are read.
-    A slower model is never waited for, and neither is the first token.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._read_s = -math.inf
-
-    async def wait(self) -> None:
-        """Until it is worth reading again."""
-        since_s = self._clock.monotonic_s() - self._read_s
-        if since_s < 2 * PACE_S:
-            await asyncio.sleep(PACE_S)
-        self._read_s = self._clock.monotonic_s()
-
-
-def _together(events: Sequence[GenerationEvent]) -> Iterator[GenerationEvent]:
-    """The same events, with neighbouring pieces of text as one."""
-    whole: TokenChunk | None = None
-    for event in events:
-        if not isinstance(event, TokenChunk) or event.logprobs:
-            if whole is not None:
-                yield whole
-            whole = None
-            yield event
-        elif whole is None or whole.thinking != event.thinking:
-            if whole is not None:
-                yield whole
-            whole = event
-        else:
-            text, n_tokens = whole.text + event.text, whole.n_tokens + event.n_tokens
-            whole = TokenChunk(text=text, n_tokens=n_tokens, thinking=whole.thinking)
-    if whole is not None:
-        yield whole
 
 
 class EventLines:
@@ -180,8 +141,23 @@ class _Answer:
         self._reason: FinishReason | None = None
         self._calls: dict[int, tuple[str, str]] = {}
         self._held = ""
+        self._plain = PlainChunks()
+        self._events: list[GenerationEvent] = []
 
-    def read(self, data: bytes) -> Iterator[GenerationEvent]:
+    def read(self, told: Sequence[bytes]) -> list[GenerationEvent]:
+        """The events that the data of server-sent events stand for, neighbouring pieces of text as one."""
+        self._events = []
+        n_read = 0
+        while n_read < len(told):
+            if texts := self._plain.texts(told, n_read):
+                n_read += len(texts)
+                self._tell_tokens("".join(texts), n_tokens=len(texts) - texts.count(""))
+            else:
+                self._read_chunk(told[n_read])
+                n_read += 1
+        return self._events
+
+    def _read_chunk(self, data: bytes) -> None:
         if data == b"[DONE]":
             return
         try:
@@ -193,7 +169,7 @@ class _Answer:
         self._note_counts(chunk)
         progress = chunk.get("prompt_progress")
         if progress and progress["processed"] >= progress["total"]:
-            yield from self._read_prompt()
+            self._tell_prompt()
         # Without choices it is llama.cpp's own shape, which its fill-in-the-middle speaks.
         choices = chunk.get("choices", () if "content" not in chunk else (_own_choice(chunk),))
         text, thought = "", ""
@@ -210,23 +186,29 @@ class _Answer:
             self._held, text = self._held + text, ""
         exact = "timings" in chunk
         if thought:
-            yield from self._read_tokens(thought, exact=exact, thinking=True, logprobs=logprobs)
+            n_tokens = self._n_untold() if exact else 1
+            self._tell_tokens(thought, n_tokens=n_tokens, thinking=True, logprobs=logprobs)
             exact, logprobs = True, ()
-        yield from self._read_tokens(text, exact=exact, logprobs=logprobs)
+        n_tokens = self._n_untold() if exact else int(bool(text))
+        self._tell_tokens(text, n_tokens=n_tokens, logprobs=logprobs)
+        if text and not self._forced:
+            self._plain.learn(data, chunk)
 
     @property
     def is_generating(self) -> bool:
         """Whether a token has come and the last has not."""
         return self._first_s is not None and self._reason is None
 
-    def close(self) -> Iterator[GenerationEvent]:
+    def close(self) -> list[GenerationEvent]:
+        """What remains to be told when the stream has ended."""
         if self._reason is None:
             raise EngineCrashed(engine=self._engine, exit_code=None)
-        yield from self._read_prompt()
-        yield from self._read_tokens("", exact=True)
+        self._events = []
+        self._tell_prompt()
+        self._tell_tokens("", n_tokens=self._n_untold())
         calls = [ToolCall(name=name, arguments=arguments) for name, arguments in self._calls.values()]
         calls += read_calls(self._held) if self._forced else ()
-        yield from calls
+        self._events += calls
         if calls and self._reason is FinishReason.STOP:
             self._reason = FinishReason.TOOL_CALLS
         first_s = self._last_s if self._first_s is None else self._first_s
@@ -240,7 +222,8 @@ class _Answer:
             prefill_s=prefill_s,
             decode_s=decode_s,
         )
-        yield Finished(reason=self._reason, usage=usage)
+        self._events.append(Finished(reason=self._reason, usage=usage))
+        return self._events
 
     def _collect(self, pieces: Iterable[Mapping[str, Any]]) -> None:
         for piece in pieces:
@@ -264,22 +247,31 @@ class _Answer:
             self._prefill_s = timings["prompt_ms"] / 1000
             self._decode_s = timings["predicted_ms"] / 1000
 
-    def _read_prompt(self) -> Iterator[GenerationEvent]:
+    def _tell_prompt(self) -> None:
         if not self._prompt_read:
             self._prompt_read = True
-            yield PromptRead(prompt_tokens=self._prompt_tokens, cached_tokens=self._cached_tokens)
+            prompt = PromptRead(prompt_tokens=self._prompt_tokens, cached_tokens=self._cached_tokens)
+            self._events.append(prompt)
 
-    def _read_tokens(
-        self, text: str, *, exact: bool, thinking: bool = False, logprobs: tuple[TokenLogprob, ...] = ()
-    ) -> Iterator[GenerationEvent]:
-        n_tokens = self._told_tokens - self._new_tokens if exact else int(bool(text))
-        if not text and n_tokens <= 0 and not logprobs:
+    def _n_untold(self) -> int:
+        """Tokens that the server has counted and that have not been told of."""
+        return max(0, self._told_tokens - self._new_tokens)
+
+    def _tell_tokens(
+        self, text: str, *, n_tokens: int, thinking: bool = False, logprobs: tuple[TokenLogprob, ...] = ()
+    ) -> None:
+        if not text and not n_tokens and not logprobs:
             return
-        yield from self._read_prompt()
+        self._tell_prompt()
         self._last_s = self._clock.monotonic_s()
-        self._first_s = self._last_s if self._first_s is None else self._first_s
-        self._new_tokens += max(0, n_tokens)
-        yield TokenChunk(text=text, n_tokens=max(0, n_tokens), thinking=thinking, logprobs=logprobs)
+        if self._first_s is None:
+            self._first_s = self._last_s
+        self._new_tokens += n_tokens
+        last = self._events[-1] if self._events else None
+        if isinstance(last, TokenChunk) and last.thinking == thinking and not last.logprobs and not logprobs:
+            text, n_tokens = last.text + text, last.n_tokens + n_tokens
+            self._events.pop()
+        self._events.append(TokenChunk(text=text, n_tokens=n_tokens, thinking=thinking, logprobs=logprobs))
 
 
 def _own_choice(chunk: Mapping[str, Any]) -> dict[str, Any]:
