@@ -19,6 +19,7 @@ from benchmarks.bench_chat import measure_chat
 from benchmarks.bench_gateway import measure_gateway
 from benchmarks.bench_ledger import measure_ledger
 from benchmarks.bench_overhead import measure_overhead
+from benchmarks.bench_planner import measure_planner
 from benchmarks.bench_start import measure_start
 from benchmarks.fingerprint import fingerprint
 from benchmarks.table import markdown_tables
@@ -26,14 +27,16 @@ from benchmarks.table import markdown_tables
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
-ORDER = ("overhead", "gateway", "start", "ledger", "chat")
+ORDER = ("overhead", "gateway", "start", "ledger", "chat", "planner")
 MARKS = ("<!-- results -->", "<!-- /results -->")
 
 
 def main() -> None:
     """Run what was asked for, once."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("only", nargs="*", help="overhead, gateway, start, ledger, chat (default: all)")
+    parser.add_argument(
+        "only", nargs="*", help="overhead, gateway, start, ledger, chat, planner (default: all)"
+    )
     parser.add_argument("--rounds", type=int, default=9, help="turns of each comparison with the engine")
     parser.add_argument("--per-s", type=float, default=300.0, help="requests a second at the gateway")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of each load on the gateway")
@@ -52,6 +55,7 @@ def main() -> None:
         "start": measure_start,
         "ledger": lambda: measure_ledger(n_answers=chosen.answers),
         "chat": measure_chat,
+        "planner": measure_planner,
     }
     if unknown := set(chosen.only) - set(measures):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")

@@ -152,6 +152,18 @@ def _chat_rows(chat: dict[str, Any]) -> Iterable[Row]:
         yield f"{name}, broken", f"{at['n_broken']:.0f}", "0", at["n_broken"] == 0
 
 
+def _planner_rows(planner: dict[str, Any]) -> Iterable[Row]:
+    n_levers = sum(len(levers) for levers in planner["levers"].values())
+    yield "levers moved", f"{n_levers} of {len(planner['levers'])} plans", "", None
+    for key, name in (("median_s", "median"), ("slowest_s", "slowest lever")):
+        text = f"{planner[key] * 1e3:.0f} ms"
+        yield f"from a lever to changed figures, {name}", text, "<= 200 ms", planner[key] <= 0.2
+    worked_s, slowest_s = planner["processor_s"], planner["slowest_processor_s"]
+    text = f"{worked_s * 1e3:.0f} ms, {slowest_s * 1e3:.0f} ms the slowest lever"
+    yield "processor time of the daemon for a move", text, "", None
+    yield "moves refused", str(planner["n_refused"]), "0", planner["n_refused"] == 0
+
+
 def _waited(name: str, taken: dict[str, float], *, target_s: float) -> Row:
     said = f"{taken['median_s'] * 1e3:.0f} ms ({taken['processor_s'] * 1e3:.0f} ms of processor)"
     return name, said, f"<= {target_s * 1e3:.0f} ms", taken["median_s"] <= target_s
@@ -178,10 +190,15 @@ def _chat_tables(figures: dict[str, Any]) -> Iterable[Table]:
     yield f"## The page, over {figures['n_messages']:,} messages", _chat_rows(figures)
 
 
+def _planner_tables(figures: dict[str, Any]) -> Iterable[Table]:
+    yield "## The planner page, in a browser", _planner_rows(figures)
+
+
 _TABLES: dict[str, Callable[[dict[str, Any]], Iterable[Table]]] = {
     "overhead": _overhead_tables,
     "gateway": _gateway_tables,
     "start": _start_tables,
     "ledger": _ledger_tables,
     "chat": _chat_tables,
+    "planner": _planner_tables,
 }

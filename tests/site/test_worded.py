@@ -71,6 +71,17 @@ def test_a_quick_plan_has_the_same_values_and_nearly_the_same_ranges():
             assert getattr(quick.figures[name], end) == pytest.approx(getattr(figure, end), rel=0.05), name
 
 
+def test_a_quick_plan_knows_the_contract_too():
+    contract = '\n[contract]\ng_per_kwh = { best = 12, low = 6, high = 20 }\nevidence = "PPA 17"\n'
+    whole, quick = (
+        plan_site(read_scenario(ESSONNE + contract), catalog=default_catalog(), quick=quick)
+        for quick in (False, True)
+    )
+    assert set(quick.figures) == set(whole.figures)
+    ours, other = (plan.figures["output_market_co2_g"] for plan in (quick, whole))
+    assert ours.high == pytest.approx(other.high, rel=0.05)
+
+
 def test_a_site_may_bring_its_own_carbon():
     text = ESSONNE.replace("[compute]", "grid_g_per_kwh = { best = 10, low = 8, high = 12 }\n\n[compute]", 1)
     figure = plan_of(text).figures["cue_g_per_kwh"]

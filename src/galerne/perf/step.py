@@ -27,6 +27,8 @@ LEAST_CAP_RATIO = 0.01
 """A cap leaves at least so much of the limit above the base, or the step would never end."""
 LEAST_STEP_S = 1e-12
 """A step of nothing takes no time; its power is the base."""
+_PLANS_KEPT = 128
+_parts_kept: dict[int, tuple[ServingPlan, npt.NDArray[np.float64]]] = {}
 _N_MEMORY, _N_COMPUTE = len(MEMORY), len(MEMORY) + len(COMPUTE)
 
 
@@ -43,19 +45,9 @@ def predict_step(plan: ServingPlan, batch: BatchShape) -> StepCost:
     Valid for: decoder-only models held in the memory of the plan's devices; one step of one replica.
     Sources: williams-2009-roofline, and the calibration's own source.
     """
-    work, (amounts, n_micro) = plan_work(plan), step_amounts(plan, batch)
-    terms = plan_terms(plan, work) * coefficients(plan.calibration)[:, None]
-    parts = np.array(
-        [
-            terms[:_N_MEMORY].sum(axis=0),
-            terms[_N_MEMORY:_N_COMPUTE].sum(axis=0),
-            terms[_N_COMPUTE:].sum(axis=0),
-            work.moved_bytes,
-            work.flop,
-            _power_factors(plan.calibration) @ plan_power_terms(plan, work),
-        ]
-    )
-    memory_s, compute_s, overhead_s, moved_bytes, flop, full_power_s = np.tensordot(parts, amounts, axes=1)
+    amounts, n_micro = step_amounts(plan, batch)
+    sums = np.dot(_parts_of(plan), amounts.reshape(N_AMOUNTS, -1)).reshape(-1, *amounts.shape[1:])
+    memory_s, compute_s, overhead_s, moved_bytes, flop, full_power_s = sums
     duration_s = memory_s + compute_s + overhead_s
     accelerator_w, host_w, slowdown = _power_w(plan, n_micro * full_power_s, duration_s)
     duration_s = duration_s * slowdown
@@ -69,6 +61,32 @@ def predict_step(plan: ServingPlan, batch: BatchShape) -> StepCost:
         moved_bytes=_plain(n_micro * moved_bytes),
         flop=_plain(n_micro * flop),
     )
+
+
+def _parts_of(plan: ServingPlan) -> npt.NDArray[np.float64]:
+    """What each amount adds to a step: a row for each of memory, compute, overhead, bytes, operations, power.
+
+    Counted once for a plan, which is kept beside it: no other can take its place meanwhile.
+    """
+    kept, parts = _parts_kept.get(id(plan), (None, None))
+    if kept is plan and parts is not None:
+        return parts
+    work = plan_work(plan)
+    terms = plan_terms(plan, work) * coefficients(plan.calibration)[:, None]
+    parts = np.array(
+        [
+            terms[:_N_MEMORY].sum(axis=0),
+            terms[_N_MEMORY:_N_COMPUTE].sum(axis=0),
+            terms[_N_COMPUTE:].sum(axis=0),
+            work.moved_bytes,
+            work.flop,
+            _power_factors(plan.calibration) @ plan_power_terms(plan, work),
+        ]
+    )
+    if len(_parts_kept) >= _PLANS_KEPT:
+        _parts_kept.clear()
+    _parts_kept[id(plan)] = plan, parts
+    return parts
 
 
 def _power_w(

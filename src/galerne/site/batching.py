@@ -103,19 +103,19 @@ def steady_steps(
     prompt_tokens, output_tokens = workload.prompt_tokens, workload.output_tokens
     cached_tokens = prompt_tokens * workload.cached_ratio
     context_tokens = prompt_tokens + output_tokens / 2.0
-    decode = predict_step(plan, BatchShape(n_sequences=n_sequences, context_tokens=context_tokens))
-    prompt_s, prompt_j = _one_more_prompt(plan, prompt_tokens, cached_tokens)
-    fresh_s, _ = _one_more_prompt(plan, prompt_tokens - cached_tokens, 0.0)
-    cached_s = max(0.0, prompt_s - fresh_s)  # what attention to the cached part adds
-    prompts_per_step = n_sequences / output_tokens
-    step_s = decode.duration_s + prompts_per_step * prompt_s
-    fresh_tokens = prompt_tokens - cached_tokens
-    n_chunks = np.ceil(fresh_tokens / limits.chunk_tokens)
     n_tail = in_service(n_sequences, percentile_ratio=tail_ratio)
     n_served = np.minimum(n_tail, most)
-    tail_decode_s = np.asarray(
-        predict_step(plan, BatchShape(n_sequences=n_served, context_tokens=context_tokens)).duration_s
+    decode = predict_step(
+        plan, BatchShape(n_sequences=np.stack((n_sequences, n_served)), context_tokens=context_tokens)
     )
+    decode_s, tail_decode_s = np.asarray(decode.duration_s)
+    decode_j = np.asarray(decode.accelerator_j)[0]
+    prompt_s, prompt_j, fresh_s = _one_more_prompt(plan, prompt_tokens, cached_tokens)
+    cached_s = max(0.0, prompt_s - fresh_s)  # what attention to the cached part adds
+    prompts_per_step = n_sequences / output_tokens
+    step_s = decode_s + prompts_per_step * prompt_s
+    fresh_tokens = prompt_tokens - cached_tokens
+    n_chunks = np.ceil(fresh_tokens / limits.chunk_tokens)
     tail_step_s = tail_decode_s + n_served / output_tokens * prompt_s
     turn_s = tail_decode_s * fresh_tokens / (limits.chunk_tokens * plan.data_parallel) + prompt_s
     asked_per_s = prompts_per_step / step_s
@@ -124,10 +124,10 @@ def steady_steps(
     return Steps(
         n_sequences=n_sequences,
         token_interval_s=np.asarray(step_s),
-        first_token_s=np.asarray(step_s / 2.0 + n_chunks * decode.duration_s + prompt_s),
+        first_token_s=np.asarray(step_s / 2.0 + n_chunks * decode_s + prompt_s),
         prefill_ratio=np.asarray(prompts_per_step * prompt_s / step_s),
         cached_ratio=np.asarray(prompts_per_step * cached_s / step_s),
-        accelerator_w=np.asarray((decode.accelerator_j + prompts_per_step * prompt_j) / step_s),
+        accelerator_w=np.asarray((decode_j + prompts_per_step * prompt_j) / step_s),
         output_tokens_per_s=np.asarray(n_sequences / step_s),
         tail_token_interval_s=tail_step_s,
         tail_first_token_s=np.asarray(
@@ -136,16 +136,25 @@ def steady_steps(
     )
 
 
-def _one_more_prompt(plan: ServingPlan, prompt_tokens: float, cached_tokens: float) -> tuple[float, float]:
-    """Seconds and joules that one more prompt adds to a step that reads the weights anyway."""
+def _one_more_prompt(
+    plan: ServingPlan, prompt_tokens: float, cached_tokens: float
+) -> tuple[float, float, float]:
+    """What one more prompt adds to a step that reads the weights anyway.
+
+    Returns:
+        Seconds and joules; and seconds where what is in the cache had never been said.
+    """
     prompts = predict_step(
         plan,
         BatchShape(
-            n_sequences=np.array([1.0, 2.0]), prompt_tokens=prompt_tokens, cached_tokens=cached_tokens
+            n_sequences=np.array([[1.0, 2.0]]),
+            prompt_tokens=np.array([[prompt_tokens], [prompt_tokens - cached_tokens]]),
+            cached_tokens=np.array([[cached_tokens], [0.0]]),
         ),
     )
-    duration_s, accelerator_j = (np.asarray(values) for values in (prompts.duration_s, prompts.accelerator_j))
-    return float(np.diff(duration_s)[0]), float(np.diff(accelerator_j)[0])
+    more_s, fresh_s = np.diff(np.asarray(prompts.duration_s))[:, 0]
+    more_j = np.diff(np.asarray(prompts.accelerator_j))[0, 0]
+    return float(more_s), float(more_j), float(fresh_s)
 
 
 def batch_sizes(most: int) -> Floats:

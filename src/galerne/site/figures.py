@@ -220,11 +220,11 @@ def make_figures(
         deciding: by name, the sources of the inputs that move a figure most.
     """
     made: dict[str, Figure] = {}
-    for name, kind in FIGURES.items():
-        if name not in best:
-            continue
+    names = [name for name in FIGURES if name in best]
+    ends = np.quantile([flat(sampled[name]) for name in names], (0.05, 0.95), axis=1)
+    for name, (low, high) in zip(names, ends.T, strict=True):
+        kind = FIGURES[name]
         value = float(flat(best[name])[0])
-        low, high = np.quantile(flat(sampled[name]), (0.05, 0.95))
         method, rests_on = kind.method, kind.rests_on
         if name in given:
             method, rests_on = "given", ("scenario",)

@@ -31,7 +31,7 @@ from galerne.site.scenario import Candidate, Compute, Objective, Scenario, Workl
 from galerne.site.series import Hourly
 
 R = TypeVar("R", bound=Row)
-_FEW_QUANTILES = 5
+_FEW_QUANTILES = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +98,7 @@ def find_parts(scenario: Scenario, catalog: Catalog, *, hourly: Hourly | None = 
         capacity=_capacity_of(
             catalog,
             dataclasses.replace(compute, n_systems=None),
-            workload=scenario.workload,
+            workload=_request_of(scenario.workload),
             objective=scenario.objective,
         ),
         weather=weather,
@@ -107,6 +107,15 @@ def find_parts(scenario: Scenario, catalog: Catalog, *, hourly: Hourly | None = 
         ),
         facts=catalog.facts.rows,
         lead=lead,
+    )
+
+
+def _request_of(workload: Workload) -> Workload:
+    """The shape of a request alone: when people ask changes nothing in how one system serves them."""
+    return Workload(
+        prompt_tokens=workload.prompt_tokens,
+        cached_ratio=workload.cached_ratio,
+        output_tokens=workload.output_tokens,
     )
 
 
@@ -127,7 +136,7 @@ def _capacity_of(
 
 
 def coarsen_parts(parts: Parts, scenario: Scenario, catalog: Catalog) -> Parts:
-    """The same parts with a third of the moments in their weather: quick, and nearly as good for ranges.
+    """The same parts with a fifth of the moments in their weather: quick, and nearly as good for ranges.
 
     A user's own hours stay as they are.
     """
@@ -135,7 +144,9 @@ def coarsen_parts(parts: Parts, scenario: Scenario, catalog: Catalog) -> Parts:
         return parts
     week = bool(parts.weather.calendar.weekend.any())
     weather = read_weather(parts.place, week=week, n_quantiles=_FEW_QUANTILES)
-    electricity = find_electricity(scenario.money, parts.zone, catalog, hourly=Hourly(), weather=weather)
+    electricity = find_electricity(
+        scenario.money, parts.zone, catalog, hourly=Hourly(), weather=weather, contract=scenario.contract
+    )
     return dataclasses.replace(parts, weather=weather, electricity=electricity)
 
 

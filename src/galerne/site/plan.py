@@ -145,9 +145,8 @@ def plan_site(
     sampled: Mapping[str, Numeric] = sample_numbers(rough, scenario, on_progress=on_progress)
     moved = move_inputs(rough, scenario)
     if rough is not parts:
-        at_best = evaluate(rough, scenario, best_world()).numbers
-        sampled = _around(sampled, best.numbers, at_best)
-        moved = dataclasses.replace(moved, numbers=_around(moved.numbers, best.numbers, at_best))
+        sampled = _around(sampled, best.numbers, moved.best)
+        moved = dataclasses.replace(moved, numbers=_around(moved.numbers, best.numbers, moved.best))
     groups = _source_groups(parts)
     figures = make_figures(
         best.numbers,

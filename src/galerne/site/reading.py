@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import re
@@ -172,10 +173,16 @@ def _refuse_unknown(table: Any, known: set[str], path: str, *, known_text: str =
         raise InvalidScenario(path=f"{path}.{unknown[0]}", problem=f"unknown key; {known_text}: {choices}")
 
 
+@functools.cache
+def _hints(record: type) -> dict[str, Any]:
+    """Types of the keys of a section, with their limits."""
+    return typing.get_type_hints(record, include_extras=True)
+
+
 def _read_section(record: type[R], table: Any, path: str) -> R:
     fields = {f.name: f for f in dataclasses.fields(record)}  # type: ignore[arg-type]
     _refuse_unknown(table, set(fields), path)
-    hints = typing.get_type_hints(record, include_extras=True)
+    hints = _hints(record)
     values: dict[str, Any] = {}
     for name, f in fields.items():
         if name not in table:

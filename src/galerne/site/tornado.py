@@ -61,18 +61,20 @@ class Moved:
     Attributes:
         asked: limits of the inputs, by name.
         numbers: figures by name: two values for each input, in order.
+        best: figures by name with every input at its best value.
     """
 
     asked: Mapping[str, Spread]
     numbers: Mapping[str, Numeric]
+    best: Mapping[str, Numeric]
 
 
 def move_inputs(parts: Parts, scenario: Scenario) -> Moved:
     """Move each uncertain input of a plan alone."""
     world, asked = recording_world()
-    evaluate(parts, scenario, world)
+    best = evaluate(parts, scenario, world).numbers
     numbers = evaluate(parts, scenario, swing_world(asked)).numbers if asked else {}
-    return Moved(asked=asked, numbers=numbers)
+    return Moved(asked=asked, numbers=numbers, best=best)
 
 
 def find_swings(moved: Moved, parts: Parts) -> tuple[Swing, ...]:

@@ -65,7 +65,7 @@ def word_plan(plan: SitePlan, *, language: Language) -> dict[str, Any]:
             table: wording.quantity(sum(parts.values()), _UNITS_OF_BREAKDOWNS[table])
             for table, parts in breakdowns.items()
         },
-        "tornado": [_word_swing(swing, wording, names_in(plan)) for swing in plan.tornado],
+        "tornado": _word_swings(plan, wording),
         "growth": word_growth(plan, wording),
         "warnings": list(warn_of(plan, wording)),
     }
@@ -150,6 +150,11 @@ def names_in(plan: SitePlan) -> dict[str, str]:
     """Names of the rows of a plan, by id."""
     rows: tuple[Row, ...] = (plan.system, plan.accelerator, plan.zone, plan.model)
     return {row.id: str(getattr(row, "name", row.id)) for row in rows}
+
+
+def _word_swings(plan: SitePlan, wording: Wording) -> list[dict[str, str]]:
+    names = names_in(plan)
+    return [_word_swing(swing, wording, names) for swing in plan.tornado]
 
 
 def _word_swing(swing: Swing, wording: Wording, names: Mapping[str, str]) -> dict[str, str]:

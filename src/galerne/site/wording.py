@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ def _scales(unit: str, value: float) -> tuple[tuple[float, str], ...]:
     return _SCALES.get(unit, ((1.0, "" if unit == "1" else unit),))
 
 
+@functools.lru_cache(maxsize=1024)
 def _scale_of(value: float, unit: str) -> tuple[float, str]:
     """The largest scale that the value fills; its own unit for zero."""
     scales = _scales(_bare(unit), value)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from galerne.api.connection import while_connected
 from galerne.api.services import Services, SitePlanner, SiteWish
@@ -93,8 +93,9 @@ def _add_computed(router: APIRouter, site: SitePlanner) -> None:
         response_model=None,
         responses={200: {"model": SitePlanBody}},
     )
-    async def plan_site(request: Request, asked: Wanted) -> dict[str, Any]:
-        return dict(await desk.reckon(request, asked, site.plan))
+    async def plan_site(request: Request, asked: Wanted) -> JSONResponse:
+        # Written in the thread that planned: a plan is a hundred kilobytes of plain values already.
+        return await desk.reckon(request, asked, lambda wish: JSONResponse(site.plan(wish)))
 
     @router.post(
         "/v1/site/report",

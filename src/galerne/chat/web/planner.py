@@ -52,8 +52,7 @@ async def show_planner(web: Web, request: Request) -> Response:
     """``GET /plan``: the levers and the plan they make."""
     language = pages.language_of(request)
     try:
-        choices = await web.client.site_choices(language=language.value)
-        cases = await web.client.site_cases()
+        choices, cases = await _listed(web, language)
     except GalerneError as error:
         return pages.problem_page(request, "offline_title", status=503, advice=error.code)
     draft = draft_of(request.query_params.multi_items(), cases, choices)
@@ -74,8 +73,7 @@ async def show_result(web: Web, request: Request) -> Response:
     """``GET /ui/plan``: the plan alone, for the page that moves a lever."""
     started = time.perf_counter()
     try:
-        choices = await web.client.site_choices(language=pages.language_of(request).value)
-        cases = await web.client.site_cases()
+        choices, cases = await _listed(web, pages.language_of(request))
     except GalerneError as error:
         return pages.problem_page(request, "offline_title", status=503, advice=error.code)
     draft = draft_of(request.query_params.multi_items(), cases, choices)
@@ -170,6 +168,11 @@ async def _plan(web: Web, draft: Draft, language: Language) -> dict[str, Any]:
     )
     plan: dict[str, Any] = answer.json()
     return plan
+
+
+async def _listed(web: Web, language: Language) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a plan may name, and the cases that it may start from."""
+    return await asyncio.gather(web.client.site_choices(language=language.value), web.client.site_cases())
 
 
 async def _nothing() -> None:
