@@ -10,7 +10,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from galerne.errors import InvalidScenario
@@ -174,7 +174,7 @@ def _refuse_unknown(table: Any, known: set[str], path: str, *, known_text: str =
 
 
 @functools.cache
-def _hints(record: type) -> dict[str, Any]:
+def _hints(record: Hashable) -> dict[str, Any]:
     """Types of the keys of a section, with their limits."""
     return typing.get_type_hints(record, include_extras=True)
 

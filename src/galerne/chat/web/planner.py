@@ -172,7 +172,10 @@ async def _plan(web: Web, draft: Draft, language: Language) -> dict[str, Any]:
 
 async def _listed(web: Web, language: Language) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What a plan may name, and the cases that it may start from."""
-    return await asyncio.gather(web.client.site_choices(language=language.value), web.client.site_cases())
+    choices, cases = await asyncio.gather(
+        web.client.site_choices(language=language.value), web.client.site_cases()
+    )
+    return choices, cases
 
 
 async def _nothing() -> None:
