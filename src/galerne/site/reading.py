@@ -10,7 +10,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from galerne.errors import InvalidScenario
@@ -174,7 +174,7 @@ def _refuse_unknown(table: Any, known: set[str], path: str, *, known_text: str =
 
 
 @functools.cache
-def _hints(record: Hashable) -> dict[str, Any]:
+def _hints(record: type) -> dict[str, Any]:
     """Types of the keys of a section, with their limits."""
     return typing.get_type_hints(record, include_extras=True)
 
@@ -182,7 +182,7 @@ def _hints(record: Hashable) -> dict[str, Any]:
 def _read_section(record: type[R], table: Any, path: str) -> R:
     fields = {f.name: f for f in dataclasses.fields(record)}  # type: ignore[arg-type]
     _refuse_unknown(table, set(fields), path)
-    hints = _hints(record)
+    hints = _hints(record)  # type: ignore[arg-type]  # a class is hashable
     values: dict[str, Any] = {}
     for name, f in fields.items():
         if name not in table:
