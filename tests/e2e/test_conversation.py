@@ -135,7 +135,8 @@ def test_nothing_scrolls_sideways_on_a_small_phone(fake_api, web_url, open_page,
         "[document.documentElement, document.querySelector('main')].some((e) => e.scrollWidth > innerWidth)"
     )
     assert not page.evaluate(sideways)
-    ask(page)
+    page.locator("#question").fill("What is a galerne?")
+    page.locator("button.send").first.click()
     expect(page.locator("[data-state=final]")).to_be_visible()
     page.locator(".receipt summary").click()
     assert not page.evaluate(sideways)
@@ -206,7 +207,7 @@ def test_deleting_asks_first_and_is_for_good(web_url, open_page):
     expect(page.locator("[data-state=final]")).to_be_visible()
     page.locator(".history li").hover()
     page.locator(".history .menu > summary").click()
-    page.locator(".sure summary").click()
+    page.locator(".history .sure summary").click()
     page.get_by_role("button", name="Delete for good").click()
     expect(page.locator("#empty")).to_be_visible()
     expect(page.locator("#history .history")).to_have_count(0)

@@ -112,7 +112,8 @@ def test_on_a_small_phone_nothing_scrolls_sideways(fake_api, web_url, open_page,
     long = {"name": "x" * 120 + ".md", "mimeType": "text/markdown", "buffer": b"# Vents\n" + b"mistral" * 90}
     hand_in(page, PDF, long)
     assert not page.evaluate(sideways)
-    ask(page, "Quelle est la vitesse du mistral ?")
+    page.locator("#question").fill("Quelle est la vitesse du mistral ?")
+    page.locator("button.send").first.click()
     expect(page.locator("[data-state=final]")).to_be_visible(timeout=15_000)
     assert not page.evaluate(sideways)
     page.locator("a.citation").last.click()

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from galerne.chat.assistants import AssistantStore
 from galerne.chat.documents.store import DocumentStore, fold_log, forget_documents
 from galerne.chat.documents.tables import documents
+from galerne.chat.ownership import is_of
 from galerne.chat.projects import ProjectStore
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage, title_of
 from galerne.chat.search import fold
@@ -187,14 +188,22 @@ class ConversationStore(WrittenAnswers):
     def erase(self, conversation_id: str) -> None:
         """Delete a conversation for good: its text leaves the file too."""
         self.conversation(conversation_id)
+        self._erase(conversations.c.id == conversation_id)
+
+    def erase_every(self) -> None:
+        """Delete every conversation of this owner for good, pinned ones and what was attached to them too."""
+        self._erase(sa.true())
+
+    def _erase(self, which: sa.ColumnElement[bool]) -> None:
         sqlite = self._searchable and self._engine.dialect.name == "sqlite"
+        mine = sa.and_(which, is_of(conversations.c.owner, self._owner))
+        these = sa.select(conversations.c.id).where(mine)
         with writing(self._engine) as connection:
             if sqlite:
                 connection.exec_driver_sql("PRAGMA secure_delete=ON")
-            inside = messages.c.conversation_id == conversation_id
-            connection.execute(sa.delete(messages).where(inside, self._of_mine()))
-            connection.execute(sa.delete(conversations).where(self._is_mine(conversation_id)))
-            forget_documents(connection, documents.c.conversation_id == conversation_id)
+            connection.execute(sa.delete(messages).where(messages.c.conversation_id.in_(these)))
+            forget_documents(connection, documents.c.conversation_id.in_(these))
+            connection.execute(sa.delete(conversations).where(mine))
             if sqlite:  # the index only marks words as deleted until its parts are joined
                 connection.exec_driver_sql("INSERT INTO message_search(message_search) VALUES ('optimize')")
         if sqlite:

@@ -18,6 +18,7 @@ LONGEST_QUERY = 200
 _MOST_WORDS = 8
 _NEWEST_MATCHES = 2_000
 _BEFORE, _AFTER = 50, 130
+_MARKS = re.compile(r"\*{1,3}|`+|~~|(?<!\S)(?:#{1,6}|>)(?=\s)|\|[\s|:-]*")
 
 _conversations = sa.table(
     "conversation",
@@ -133,6 +134,11 @@ def excerpt(text: str, words: Sequence[str]) -> tuple[tuple[str, bool], ...]:
         at = match.end()
     pieces.append((text[at:end] + ("…" if end < len(text) else ""), False))
     return tuple((piece.replace("\n", " "), match) for piece, match in pieces if piece)
+
+
+def plain(text: str) -> str:
+    """A piece of an excerpt without the marks of Markdown, which there mark nothing up."""
+    return _MARKS.sub(lambda mark: " " if mark[0].startswith("|") else "", text)
 
 
 def fold(text: str) -> str:

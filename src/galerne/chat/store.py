@@ -84,8 +84,7 @@ class ChatStore:
     def erase_all(self, owner: Owner) -> None:
         """Erase all that an owner has, for good: conversations, projects and documents."""
         mine = self.of(owner)
-        for entry in mine.conversations(limit=1_000_000):
-            mine.erase(entry.id)
+        mine.erase_every()
         for project in mine.projects.all():
             mine.projects.erase(project.id)
         with writing(self._engine) as connection:

@@ -60,6 +60,7 @@ OWN = {  # name nothing, and show what is one's own
     ("POST", "/ui/assistants"),
     ("POST", "/ui/assistants/import"),
     ("POST", "/ui/budget"),
+    ("POST", "/ui/erase"),
     ("POST", "/ui/import"),
     ("POST", "/ui/models"),
     ("POST", "/ui/projects"),

@@ -9,7 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 
 from galerne.chat.documents.grounding import find_passages, ground
 from galerne.chat.documents.pictures import Shown, show_again, shown_in, with_text
@@ -182,9 +188,14 @@ async def decide_use(web: Web, request: Request) -> Response:
 
 
 async def show_foot(web: Web, request: Request) -> Response:
-    """``GET /ui/answers/{message_id}``: what stands under an answer, its receipt brought up to date."""
+    """``GET /ui/answers/{message_id}``: what stands under an answer, its receipt brought up to date.
+
+    As ``text/markdown``, the answer itself as it was written.
+    """
     message_id = request.path_params["message_id"]
     message = await asyncio.to_thread(web.stores.of(message_id).message, message_id)
+    if request.headers.get("accept") == "text/markdown":
+        return PlainTextResponse(message.content)
     if message.receipt_id and not _is_settled(message):
         message = await _with_latest_receipts(web, message)
     return pages.foot_fragment(request, message)

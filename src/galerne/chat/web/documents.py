@@ -151,6 +151,8 @@ async def show_passage(web: Web, request: Request) -> Response:
 def explain(error: GalerneError, *, language: Language) -> str:
     """Why a document was not taken, in the reader's words."""
     say = phrases(PACKAGE, language)
+    if error.facts().get("found") == "empty":
+        return say["problem_document_empty"]
     return say.get(f"problem_{error.code}", say["problem_other"]).format(**error.facts())
 
 

@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from galerne.errors import RequestTooLarge
 
-LARGEST_FORM_BYTES = 1_000_000
+LARGEST_FORM_BYTES = 4_000_000
+"""The longest question and instructions that the page lets be typed, in any script, percent-encoded."""
 SESSION_COOKIE = "galerne-session"
 
 _POLICY = "; ".join(

@@ -116,6 +116,13 @@ def _homes(store: ConversationStore, conversation: Conversation) -> dict[str, An
     }
 
 
+async def show_last(web: Web, request: Request) -> Response:
+    """``GET /ui/conversations/{conversation_id}/last``: where it ends by now, for a page left open."""
+    conversation_id = request.path_params["conversation_id"]
+    page = await asyncio.to_thread(web.stores.of(conversation_id).page, conversation_id, limit=1)
+    return JSONResponse({"last": page.messages[-1].id if page.messages else ""})
+
+
 async def show_forks(web: Web, request: Request) -> Response:
     """``GET /ui/conversations/{conversation_id}/branches``: where it forks, and each way, as JSON."""
     conversation_id = request.path_params["conversation_id"]
@@ -169,6 +176,14 @@ async def delete_conversation(web: Web, request: Request) -> Response:
     for message in await asyncio.to_thread(store.messages, conversation_id):
         await web.desk.forget(message.id)
     await asyncio.to_thread(store.erase, conversation_id)
+    return RedirectResponse("/", status_code=303)
+
+
+async def erase_every(web: Web, request: Request) -> Response:
+    """``POST /ui/erase``: every conversation, for good."""
+    await web.desk.close()
+    for store in (web.stores.kept, web.stores.temporary):
+        await asyncio.to_thread(store.erase_every)
     return RedirectResponse("/", status_code=303)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import jinja2
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from galerne.chat.documents.records import Document
 from galerne.chat.model_view import ModelRow
 from galerne.chat.projects import Project
 from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
-from galerne.chat.search import SearchHit
+from galerne.chat.search import SearchHit, plain
 from galerne.chat.smaller import SmallerView
 from galerne.chat.temporary import Stores
 from galerne.chat.tools.records import Tool, ToolUse
@@ -34,6 +35,7 @@ from galerne.language import Language, phrases, preferred_language
 
 LANGUAGE_COOKIE = "galerne-language"
 THEME_COOKIE = "galerne-theme"
+MODEL_COOKIE = "galerne-model"
 
 _PACKAGE = "galerne.chat"
 _DOCUMENTS = "galerne.chat.documents"
@@ -87,7 +89,7 @@ def conversation_page(
     assistant_id = conversation.assistant_id if conversation else shown.assistant_id
     assistant = next((entry for entry in shown.assistants if entry.id == assistant_id), None)
     used = [message.model_id for message in shown.page.messages if message.model_id]
-    wanted = used[-1] if used else assistant.profile.model_id if assistant else None
+    wanted = used[-1] if used else assistant.profile.model_id if assistant else _usual_model(request, models)
     return _page(
         request,
         "conversation.html",
@@ -147,6 +149,12 @@ def smaller_fragment(request: Request, view: SmallerView, message: ChatMessage) 
 def budget_fragment(request: Request, view: BudgetView | None, **facts: Any) -> HTMLResponse:
     """What may still be used."""
     return HTMLResponse(_render(request, "budget.html", view=view, **facts))
+
+
+def _usual_model(request: Request, models: Sequence[dict[str, Any]]) -> str | None:
+    """The model chosen last in this browser, while it is here."""
+    usual = unquote(request.cookies.get(MODEL_COOKIE, ""))
+    return next((entry["id"] for entry in models if entry["id"] == usual), None)
 
 
 def _choice(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -330,4 +338,5 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = asset_path
+    environment.filters["plain"] = plain
     return environment

@@ -3,6 +3,7 @@ import { find, fragment, icon, load, pause } from "./dom.js";
 import { ready, sent } from "./documents.js";
 import { showHistory } from "./history.js";
 import { showBudget, showSmaller } from "./means.js";
+import { copy, copyAnswer, grow, keepDraft, tell } from "./words.js";
 
 const turns = find("#turns");
 const form = find("#composer");
@@ -11,6 +12,7 @@ const send = find(".send:not(.halt)");
 const halt = find(".halt");
 const status = find("#status");
 const toBottom = find("[data-action=bottom]");
+const lost = find("#lost");
 const main = find("main");
 let following = true; // the reader is at the end and wants to stay there
 const writing = new Map(); // the answers being written, and where each comes from
@@ -75,6 +77,31 @@ function follow(article) {
     mine.close();
     finish(article);
   });
+  mine.addEventListener("open", () => (lost.hidden = true));
+  mine.addEventListener("error", () => {
+    lost.hidden = false;
+    // The browser asks again by itself, but for a server that says no: then we do, until it says why.
+    if (mine.readyState === EventSource.CLOSED) followAgain(article);
+  });
+}
+
+async function followAgain(article) {
+  await pause(2000);
+  if (!writing.has(article)) return;
+  try {
+    await load(`/ui/answers/${article.dataset.answer}`);
+    follow(article);
+  } catch (error) {
+    if (!error.status || error.status >= 500) {
+      followAgain(article);
+      return;
+    }
+    lost.hidden = true;
+    writing.delete(article);
+    showWriting();
+    article.removeAttribute("data-writing");
+    tell(error);
+  }
 }
 
 function leave() {
@@ -149,7 +176,7 @@ function followAll() {
 }
 
 // Other words, another answer, the rest of one, another branch.
-async function branch(branching) {
+export async function branch(branching) {
   if (writing.size && !/\/(show|keep)$/.test(branching.action)) return;
   const body = new URLSearchParams(new FormData(branching));
   const model = document.querySelector("select[name=model]");
@@ -165,9 +192,8 @@ async function branch(branching) {
     if (walked) (find(".walk button:not(:disabled)", article) ?? question).focus();
     else question.focus();
     followAll();
-  } catch {
-    turns.append(find("#offline").content.cloneNode(true));
-    goToEnd();
+  } catch (error) {
+    tell(error);
   }
 }
 
@@ -223,19 +249,21 @@ async function ask() {
     sent();
     if (form.elements.beside) form.elements.beside.value = ""; // once: nobody pays twice without knowing
     find("#empty")?.remove();
+    keepDraft("");
     if (form.elements.conversation.value !== conversation) {
       form.elements.conversation.value = conversation;
       history.pushState({}, "", address);
+      shown = here();
       find("input[name=back]").value = address; // where the language switch returns to
       find(".head h1").textContent = text.length > 60 ? `${text.slice(0, 59)}…` : text;
       find(".head").hidden = false;
     }
+    keepDraft();
     put(facts);
-    await showHistory(conversation);
-  } catch {
-    question.value = text;
-    turns.append(find("#offline").content.cloneNode(true));
-    goToEnd();
+    showHistory(conversation).catch(() => {}); // it comes with the next answer
+  } catch (error) {
+    if (!question.value) question.value = text;
+    tell(error);
   } finally {
     send.disabled = false;
     grow();
@@ -248,26 +276,6 @@ function stop() {
   }
 }
 
-function grow() {
-  question.style.height = "auto";
-  question.style.height = `${Math.min(question.scrollHeight, innerHeight * 0.4)}px`;
-}
-
-async function copy(button) {
-  await navigator.clipboard.writeText(find("code", button.closest("figure")).innerText);
-  button.lastChild.textContent = turns.dataset.copied;
-  await pause(1600);
-  button.lastChild.textContent = turns.dataset.copy;
-}
-
-async function copyAnswer(button) {
-  await navigator.clipboard.writeText(find(".blocks", button.closest(".answer")).innerText);
-  button.replaceChildren(icon("done"));
-  status.textContent = turns.dataset.copied;
-  await pause(1600);
-  button.replaceChildren(icon("copy"));
-}
-
 function unedit(inside) {
   const details = inside.closest("details.edit");
   details.open = false;
@@ -276,8 +284,8 @@ function unedit(inside) {
 
 const actions = {
   bottom: goToEnd,
-  copy,
-  copyAnswer,
+  copy: (button) => copy(button).catch(() => tell({ kind: "not-copied" })),
+  copyAnswer: (button) => copyAnswer(button).catch((error) => tell(error.status ? error : { kind: "not-copied" })),
   unedit,
   stop,
   suggest(button) {
@@ -288,7 +296,7 @@ const actions = {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-action]");
-  if (button) actions[button.dataset.action]?.(button);
+  actions[button?.dataset.action]?.(button);
 });
 
 document.addEventListener("click", (event) => {
@@ -322,34 +330,10 @@ document.addEventListener("submit", (event) => {
   branch(event.target);
 });
 
-// Another model's answer beside this one: the only other one at once, else whichever is chosen.
-const beside = find("#beside");
-let comparing = null;
-
-function compareWith(model) {
-  const hidden = find("[name=model]", comparing) ?? document.createElement("input");
-  hidden.type = "hidden";
-  hidden.name = "model";
-  hidden.value = model;
-  comparing.append(hidden);
-  branch(comparing);
-}
-
-document.addEventListener("submit", (event) => {
-  if (!event.target.matches("[data-compare]")) return;
-  event.preventDefault();
-  comparing = event.target;
-  const others = [...beside.querySelectorAll("button[value]:not([value=''])")];
-  for (const button of others) button.hidden = button.value === comparing.dataset.compare;
-  const open = others.filter((button) => !button.hidden);
-  if (open.length === 1) compareWith(open[0].value);
-  else beside.showModal();
-});
-
-beside?.addEventListener("close", () => {
-  if (beside.returnValue) compareWith(beside.returnValue);
-  beside.returnValue = "";
-});
+// Enter sends; on a phone, whose keyboard has no Shift+Enter, it starts a line and the button sends.
+const phone = matchMedia("(hover: none) and (pointer: coarse)");
+const sends = (event) =>
+  event.key === "Enter" && !event.isComposing && (event.ctrlKey || event.metaKey || !(event.shiftKey || phone.matches));
 
 function edit(details) {
   details.open = true;
@@ -368,7 +352,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && editing) unedit(event.target);
   else if (event.key === "Escape" && event.target.closest?.("details.menu[open], dialog")) return;
   else if (event.key === "Escape" && writing.size) stop();
-  if (editing && event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.matches("textarea")) {
+  if (editing && sends(event) && event.target.matches("textarea")) {
     event.preventDefault();
     event.target.form.requestSubmit();
   }
@@ -379,9 +363,8 @@ form.addEventListener("submit", (event) => {
   ask();
 });
 
-question.addEventListener("input", grow);
 question.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+  if (sends(event)) {
     event.preventDefault();
     ask();
   }
@@ -395,12 +378,14 @@ question.addEventListener("keydown", (event) => {
   }
 });
 
-addEventListener("popstate", () => location.reload());
+// Back and forth: another conversation is another page; another place in this one is not.
+const here = () => location.pathname + location.search;
+let shown = here();
+addEventListener("popstate", () => here() !== shown && location.reload());
 
 decorate(turns);
 if (location.hash.startsWith("#m-") && document.getElementById(location.hash.slice(1))) following = false;
 else goToEnd();
-grow();
 for (const article of turns.querySelectorAll("[data-answer]")) {
   if (article.hasAttribute("data-writing")) follow(article);
   else if (find("[data-state=provisional]", article)) settle(article);

@@ -61,8 +61,8 @@ function thumbnail(id) {
   return image;
 }
 
-async function take(file) {
-  const chip = chipFor(file.name);
+async function take(file, chip) {
+  if (!chip.isConnected) return; // taken away before its turn came
   const state = find("small", chip);
   const query = new URLSearchParams({ name: file.name, conversation: form.elements.conversation.value });
   if (form.elements.temporary) query.set("temporary", "1");
@@ -89,9 +89,13 @@ async function take(file) {
   tell();
 }
 
+// One after the other, in the order they were handed in, which is how the message shows them.
+let line = Promise.resolve();
+
 function takeAll(files) {
   for (const file of files) {
-    const taking = take(file).finally(() => waiting.delete(taking));
+    const chip = chipFor(file.name);
+    const taking = (line = line.then(() => take(file, chip))).finally(() => waiting.delete(taking));
     waiting.add(taking);
   }
 }
@@ -116,9 +120,15 @@ chosen.addEventListener("change", takeChosen);
 if (chosen.files.length) takeChosen(); // chosen before this script was there
 
 find("#question").addEventListener("paste", (event) => {
-  if (!event.clipboardData.files.length) return;
-  event.preventDefault();
-  takeAll(event.clipboardData.files);
+  const { files } = event.clipboardData;
+  const text = event.clipboardData.getData("text/plain");
+  if (text.length + event.target.value.length > event.target.maxLength) {
+    event.preventDefault(); // cut off without a word otherwise
+    takeAll([new File([text], `${drafts.dataset.pasted}.txt`, { type: "text/plain" })]);
+  } else if (files.length && !text) { // a table from a sheet comes as text and as a picture of it
+    event.preventDefault();
+    takeAll(files);
+  }
 });
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");

@@ -1,5 +1,6 @@
 // The conversations at the side: search as you type, names, pins, erasure, files in and out.
 import { find, fragment, load } from "./dom.js";
+import { tell } from "./words.js";
 
 const side = find("#history");
 const seek = find("#seek");
@@ -43,6 +44,7 @@ function step(by) {
 
 async function bringIn(input) {
   const said = find("#imported");
+  said.textContent = said.dataset.reading;
   try {
     const response = await fetch("/ui/import", { method: "POST", body: input.files[0], credentials: "same-origin" });
     const reply = await response.json();
@@ -133,3 +135,24 @@ document.addEventListener("keydown", (event) => {
     find("summary", menu).focus();
   }
 });
+
+// Another tab, another device or the terminal may have gone on: who comes back sees it. Never under a hand
+// that is at work here.
+const BUSY = "details.menu[open], details.edit[open], dialog[open], article[data-writing], #drafts li, [data-told]";
+
+async function lookAgain() {
+  const form = find("#composer");
+  const conversation = form.elements.conversation.value;
+  const busy = () => document.querySelector(BUSY) || side.contains(document.activeElement);
+  if (busy()) return;
+  try {
+    await showHistory();
+    if (!conversation || "more" in find("#turns").dataset) return;
+    const { last } = await (await load(`/ui/conversations/${encodeURIComponent(conversation)}/last`)).json();
+    if (last !== form.elements.after.value && form.elements.conversation.value === conversation && !busy()) location.reload();
+  } catch (error) {
+    if (error.status === 404 || error.status === 401) tell(error);
+  }
+}
+
+addEventListener("focus", lookAgain);

@@ -28,6 +28,11 @@ async function watch() {
 
 menu.addEventListener("toggle", () => menu.open && watch());
 
+// The model chosen last begins the next conversation.
+select?.addEventListener("change", () => {
+  document.cookie = `galerne-model=${encodeURIComponent(select.value)}; path=/; max-age=31536000; samesite=strict`;
+});
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-choose]");
   if (!button || !select) return;

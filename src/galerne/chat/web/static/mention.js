@@ -72,3 +72,5 @@ question.addEventListener("keydown", (event) => {
   event.stopImmediatePropagation();
   if (!list.hidden) mark();
 }, { capture: true });
+
+show().catch(hide); // what was typed before this script was there
