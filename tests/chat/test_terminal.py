@@ -11,8 +11,10 @@ from rich.console import Console
 
 from galerne.chat.assistants import Profile
 from galerne.chat.client import ApiClient
-from galerne.chat.terminal import ask_once, chain_screen, run_chat
+from galerne.chat.terminal.answer import ask_once
+from galerne.chat.terminal.chain import chain_screen
 from galerne.chat.terminal.papers import _inert
+from galerne.chat.terminal.talk import run_chat
 from galerne.errors import ServerUnreachable
 from galerne.language import Language
 from tests.chat.documents.files import WINDS, a_pdf

@@ -8,7 +8,7 @@ import httpx
 import psutil
 import pytest
 
-from galerne.cli.daemon import _address_of, _listen, _own_address
+from galerne.cli.serving import _address_of, _listen, _own_address
 from tests.cli.terminal import galerne, owner_of, serving, starting
 
 QUESTION = {"messages": [{"role": "user", "content": "What is a receipt?"}]}

@@ -1,38 +1,26 @@
-"""One daemon per data folder: run it here, host it for as long as a command lasts, or attach to it."""
+"""One daemon per data folder: run it here, host it for as long as a command lasts, or attach to it.
+
+Attaching needs none of what a daemon is made of: that is loaded where one is served.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
-import errno
-import secrets
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
-from galerne.cli.foundation import Foundation, lay_foundation
-from galerne.cli.house import open_house
 from galerne.cli.settings import Settings
-from galerne.clock import SystemClock
-from galerne.errors import DataFolderBusy, PortInUse
-from galerne.storage import DataFolderLock, read_daemon
+from galerne.errors import DataFolderBusy
+from galerne.storage import read_daemon
 
-SHUTDOWN_S = 5
-"""How long answers in flight may take to end when the daemon is told to stop."""
 STARTING_S = 20.0
 """How long a command waits for a daemon that is loading its model."""
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to call those by from here
-_OUTWARD = {  # addresses for documentation (RFC 5737, RFC 3849): reached over the way out, and by nobody
-    socket.AddressFamily.AF_INET: ("192.0.2.1", "127.0.0.1"),
-    socket.AddressFamily.AF_INET6: ("2001:db8::1", "::1"),
-}
 
 
 def run_daemon(settings: Settings, *, announce: Callable[[str], None], simulate: str | None = None) -> None:
@@ -62,13 +50,18 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 @contextlib.contextmanager
-def attach_or_host(settings: Settings) -> Iterator[str]:
-    """The address of the folder's daemon; without one, host it on a free port until the block ends."""
+def attach_or_host(settings: Settings, *, has_pages: bool = True) -> Iterator[str]:
+    """The address of the folder's daemon; without one, host it on a free port until the block ends.
+
+    Args:
+        settings: what the user chose.
+        has_pages: False where the pages will hardly be asked for: they are made when they are.
+    """
     with contextlib.ExitStack() as stack:
         address = _address_of_daemon(settings.home)
         if address is None:
             try:
-                address = stack.enter_context(_host(settings))
+                address = stack.enter_context(_host(settings, has_pages=has_pages))
             except DataFolderBusy:  # another command was faster, and hosts it
                 address = _address_of_daemon(settings.home)
                 if address is None:
@@ -91,8 +84,8 @@ def _address_of_daemon(home: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def _host(settings: Settings) -> Iterator[str]:
-    hosted = _HostedDaemon(settings)
+def _host(settings: Settings, *, has_pages: bool) -> Iterator[str]:
+    hosted = _HostedDaemon(settings, has_pages=has_pages)
     try:
         yield hosted.start()
     finally:
@@ -103,6 +96,8 @@ async def _serve_until_told(
     settings: Settings, *, announce: Callable[[str], None], simulate: str | None
 ) -> None:
     """Serve until the first signal, also one that comes while the model loads; the second ends it at once."""
+    from galerne.cli.serving import serve
+
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
 
     def stop(number: int) -> None:
@@ -111,126 +106,14 @@ async def _serve_until_told(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
-    await _serve(settings, ready=announce, simulate=simulate, stopping=stopping)
-
-
-async def _serve(
-    settings: Settings,
-    *,
-    ready: Callable[[str], None],
-    stopping: asyncio.Event,
-    simulate: str | None = None,
-) -> None:
-    """Open the house and serve it until ``stopping`` is set."""
-    is_ready = False
-
-    def note_ready(address: str) -> None:
-        nonlocal is_ready
-        is_ready = True
-        ready(address)
-
-    serving = asyncio.create_task(_open_and_serve(settings, note_ready, stopping, simulate=simulate))
-    told = asyncio.create_task(stopping.wait())
-    await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    if not is_ready and not serving.done():
-        serving.cancel()
-        await asyncio.wait({serving})
-        return
-    await serving
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn sends them again once it has ended, and so kills what is left to end."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _open_and_serve(
-    settings: Settings, ready: Callable[[str], None], stopping: asyncio.Event, *, simulate: str | None
-) -> None:
-    with DataFolderLock(settings.home) as lock, _listen(settings.host, settings.port) as listener:
-        address = _address_of(listener, settings.host)
-        own_key = secrets.token_urlsafe(32)
-        foundation: Foundation = lay_foundation(settings, clock=SystemClock())
-        house = open_house(foundation, base_url=_own_address(listener), own_key=own_key, simulate=simulate)
-        async with house as app:
-            server = _Server(
-                uvicorn.Config(
-                    app,
-                    log_level="warning",
-                    access_log=False,
-                    lifespan="off",
-                    timeout_graceful_shutdown=SHUTDOWN_S,
-                    server_header=False,
-                    http="httptools",
-                )
-            )
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            while not server.started and not serving.done():
-                await asyncio.sleep(0.005)
-            lock.announce(_own_address(listener), key=own_key)
-            ready(address)
-            told = asyncio.create_task(stopping.wait())
-            await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
-            told.cancel()
-            server.should_exit = True
-            await serving
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket, taken before anything heavy is loaded.
-
-    Raises:
-        PortInUse: something else has it.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host.strip("[]"), port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        if error.errno in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
-            raise PortInUse(host=host, port=port) from error
-        raise
-    return listener
-
-
-def _address_of(listener: socket.socket, host: str) -> str:
-    """Where a person opens the page; of a daemon that listens everywhere, where others reach this machine."""
-    bound, port = listener.getsockname()[:2]
-    return _url(_outward_host(listener.family) if bound in _EVERYWHERE else host, port)
-
-
-def _own_address(listener: socket.socket) -> str:
-    """How we reach ourselves, whatever the address others use."""
-    host, port = listener.getsockname()[:2]
-    return _url(_EVERYWHERE.get(host, host), port)
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host.strip('[]')}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _outward_host(family: socket.AddressFamily) -> str:
-    """This machine's address towards the rest; loopback where it has none. Nothing is sent to find it."""
-    somewhere, own = _OUTWARD[family]
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((somewhere, 9))
-        except OSError:
-            return own
-        return str(probe.getsockname()[0])
+    await serve(settings, ready=announce, simulate=simulate, stopping=stopping)
 
 
 class _HostedDaemon:
     """A daemon in a thread of this process, on a free loopback port, for one command's lifetime."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, has_pages: bool) -> None:
+        self._has_pages = has_pages
         self._settings = dataclasses.replace(settings, host="127.0.0.1", port=0)
         self._is_ready = threading.Event()
         self._address = ""
@@ -263,8 +146,12 @@ class _HostedDaemon:
             self._is_ready.set()
 
     async def _serve(self) -> None:
+        from galerne.cli.serving import serve
+
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        await _serve(self._settings, ready=self._note_ready, stopping=self._stopping)
+        await serve(
+            self._settings, ready=self._note_ready, stopping=self._stopping, has_pages=self._has_pages
+        )
 
     def _note_ready(self, address: str) -> None:
         self._address = address

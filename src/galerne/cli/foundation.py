@@ -23,16 +23,23 @@ class Foundation:
 
     Attributes:
         electricity: what a daemon keeps up to date; None for packaged figures.
+        is_hurried: somebody waits for an answer: doubtful figures of this machine are not measured again now.
     """
 
     settings: Settings
     catalog: Catalog
     clock: Clock
     electricity: Electricity | None = None
+    is_hurried: bool = False
 
     def machine(self) -> Machine:
         """This computer; measured once, then remembered."""
-        return probe_machine(self.catalog, cache_folder=self.settings.home, clock=self.clock)
+        return probe_machine(
+            self.catalog,
+            cache_folder=self.settings.home,
+            clock=self.clock,
+            settles=not self.is_hurried,
+        )
 
     def grid(self) -> GridSignal:
         """The electricity of this machine's zone, now."""

@@ -7,22 +7,16 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from galerne import __version__
 from galerne.api import Services, create_app, hash_key
-from galerne.chat.client import ApiClient
-from galerne.chat.store import open_conversations
-from galerne.chat.tools.configuration import read_tool_file
 from galerne.chat.tools.fetch import fetch_image
-from galerne.chat.tools.mcp_servers import McpServer
-from galerne.chat.tools.own import own_tools
-from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.tools.web_page import web_page_tool
-from galerne.chat.web import create_web
 from galerne.cli.foundation import Foundation
 from galerne.cli.learned import RememberedRuns
 from galerne.cli.nodes import Stock
 from galerne.cli.observing import observe
+from galerne.cli.pages import Conversations, on_demand, open_pages
 from galerne.cli.planner import Planner
 from galerne.cli.settings import is_loopback
 from galerne.fleet import Gateway, model_prices
@@ -30,7 +24,6 @@ from galerne.ledger import Accountant, Ledger
 from galerne.machine.host import free_memory_bytes
 from galerne.models import arriving
 from galerne.perf import Fit, advise
-from galerne.storage import sqlite_url
 
 
 @contextlib.asynccontextmanager
@@ -43,6 +36,7 @@ async def open_front(
     *,
     base_url: str,
     own_key: str,
+    has_pages: bool = True,
 ) -> AsyncIterator[FastAPI]:
     """The application, for as long as the block lasts.
 
@@ -54,32 +48,29 @@ async def open_front(
         ledger: the receipts, keys and limits.
         base_url: where this daemon answers; the page is a client of it.
         own_key: what the page, and the owner's other commands, send.
+        has_pages: False makes the pages when the first is asked for.
 
     Raises:
         GalerneError: whatever does not open or start.
     """
-    settings, clock = foundation.settings, foundation.clock
     with contextlib.ExitStack() as stack:
-        conversations = open_conversations(sqlite_url(settings.chat_path), clock=clock)
+        conversations = Conversations(foundation)
         stack.callback(conversations.close)
+        if has_pages:
+            conversations.store()  # a store that does not open is told now, not at the first page
         metrics = stack.enter_context(observe(accountant, gateway))
         services = _make_services(foundation, stock, gateway, ledger, own_key=own_key)
-        services = replace(services, metrics=metrics, has_people=conversations.people.exist)
+        services = replace(services, metrics=metrics, has_people=conversations.have_people)
         app = create_app(services)
-        client = ApiClient(base_url, key=own_key)
-        toolbox = _make_toolbox(foundation, client)
-        web = create_web(client, store=conversations, keys=app.state.doorkeeper, toolbox=toolbox)
-        app.mount("/", web)
-        async with web.router.lifespan_context(web):
+
+        def pages() -> contextlib.AbstractAsyncContextManager[ASGIApp]:
+            return open_pages(
+                foundation, conversations, base_url=base_url, own_key=own_key, keys=app.state.doorkeeper
+            )
+
+        async with pages() if has_pages else on_demand(pages) as web:
+            app.mount("/", web)
             yield app
-
-
-def _make_toolbox(foundation: Foundation, client: ApiClient) -> Toolbox:
-    """Our own tools, those of the servers in the data folder's file, and the web where we may go there."""
-    settings = foundation.settings
-    outside = () if settings.offline else (web_page_tool(),)
-    servers = [McpServer(entry) for entry in read_tool_file(settings.tools_path)]
-    return Toolbox((*own_tools(client, clock=foundation.clock), *outside), servers)
 
 
 def _make_services(

@@ -60,7 +60,12 @@ ELSEWHERE = "elsewhere"
 
 @contextlib.asynccontextmanager
 async def open_house(
-    foundation: Foundation, *, base_url: str, own_key: str, simulate: str | None = None
+    foundation: Foundation,
+    *,
+    base_url: str,
+    own_key: str,
+    simulate: str | None = None,
+    has_pages: bool = True,
 ) -> AsyncIterator[FastAPI]:
     """Everything a daemon serves, from the meter to the page, for as long as the block lasts.
 
@@ -69,6 +74,7 @@ async def open_house(
         base_url: where this daemon answers; the page is a client of it.
         own_key: what the page, and the owner's other commands, send.
         simulate: id of a catalogue system to simulate instead of running an engine.
+        has_pages: False makes the pages when the first is asked for.
 
     Raises:
         GalerneError: whatever does not open or start.
@@ -93,18 +99,30 @@ async def open_house(
         stack.callback(accountant.close)
         gateway = _make_gateway(foundation, stock, accountant, ledger, meter_method=meter.method)
         # Half of what a daemon imports is what it shows the outside: that comes while the engine loads.
-        coming = asyncio.create_task(asyncio.to_thread(_import_front))
+        coming = asyncio.create_task(asyncio.to_thread(_import_front, has_pages=has_pages))
         async with gateway:
             open_front = await coming
             front = open_front(
-                foundation, stock, accountant, gateway, ledger, base_url=base_url, own_key=own_key
+                foundation,
+                stock,
+                accountant,
+                gateway,
+                ledger,
+                base_url=base_url,
+                own_key=own_key,
+                has_pages=has_pages,
             )
             async with front as app, _tuned_when_idle(foundation, stock, gateway):
                 yield app
 
 
-def _import_front() -> OpenFront:
+def _import_front(*, has_pages: bool) -> OpenFront:
     from galerne.cli.front import open_front
+
+    if has_pages:
+        from galerne.cli.pages import load_pages
+
+        load_pages()
 
     return open_front
 

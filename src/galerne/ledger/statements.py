@@ -6,8 +6,7 @@ import functools
 from typing import Any
 
 from sqlalchemy import Table, bindparam
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects import sqlite
 
 from galerne.storage import ReadyStatement
 
@@ -44,6 +43,10 @@ def add_to(table: Table) -> ReadyStatement:
 
 
 def _insert(table: Table, dialect: str) -> Any:
-    kind = postgresql_insert if dialect == "postgresql" else sqlite_insert
     given = [column.name for column in table.c if column.name != "number"]  # the database's own count
-    return kind(table).values({name: bindparam(name) for name in given}).inline()
+    values: dict[str, Any] = {name: bindparam(name) for name in given}
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  # a tenth of a second, for few
+
+        return postgresql.insert(table).values(values).inline()
+    return sqlite.insert(table).values(values).inline()

@@ -36,6 +36,7 @@ def probe_machine(
     root: Path = Path("/"),
     nvml: Any | None = None,
     remeasure: bool = False,
+    settles: bool = True,
 ) -> Machine:
     """This computer, as this process may use it.
 
@@ -49,6 +50,7 @@ def probe_machine(
         root: root of the file system; another folder stands for a recorded machine.
         nvml: NVIDIA's library; looked for on this very computer when not given.
         remeasure: measure again and keep the better figures: other programs can only slow a measurement.
+        settles: measure again where the figures were had on a busy machine, as long as there is hope.
 
     Raises:
         UnknownId: no row of the catalogue matches this processor.
@@ -62,7 +64,7 @@ def probe_machine(
     cache = cache_folder / CACHE_NAME if cache_folder else None
     known = _cached_speeds(cache)
     speed = known.get(machine_id)
-    if speed is None or remeasure or _is_doubtful(speed):
+    if speed is None or remeasure or (settles and _is_doubtful(speed)):
         measured = measure_speed(n_threads=host.n_cores, free_bytes=free_memory_bytes(root), clock=clock)
         speed = _better(speed, measured)
         _keep_speeds(cache, {**known, machine_id: speed})

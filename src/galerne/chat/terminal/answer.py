@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.live import Live
-from rich.markdown import Markdown
-from rich.segment import Segment
-from rich.spinner import Spinner
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from galerne.chat.blocks import BlockStream, provisional
 from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece
 from galerne.chat.receipt_view import PACKAGE, receipt_line, view_receipt
 from galerne.chat.terminal.interrupt import until_interrupted
 from galerne.errors import GalerneError
 from galerne.language import Language, phrases
 
+if TYPE_CHECKING:
+    from galerne.chat.blocks import BlockStream
+
 _SETTLE_TRIES = 6
 _SETTLE_S = 0.25
-_CODE_THEME = "ansi_dark"
 
 OnText: TypeAlias = Callable[[str, int], None]
 """Told of each piece of text, and how many blocks it sealed."""
@@ -39,6 +36,7 @@ class TerminalAnswer:
     Attributes:
         complete: False when Ctrl-C stopped it.
         paused: leaves the screen to somebody else for as long as it lasts.
+        stream: its blocks as they are drawn; None in a pipe, which gets the text as it comes.
     """
 
     text: str = ""
@@ -46,7 +44,7 @@ class TerminalAnswer:
     receipt_id: str | None = None
     receipt: Mapping[str, Any] | None = None
     complete: bool = False
-    stream: BlockStream = field(default_factory=BlockStream)
+    stream: BlockStream | None = None
     paused: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
@@ -107,16 +105,9 @@ async def show_answer(
         answer.complete = await until_interrupted(work(_writer(console)))
         console.file.write("\n")
         return
-    screen = _Screen(answer=answer, waiting=phrases(PACKAGE, language)["waiting"])
-    with Live(screen, console=console, refresh_per_second=12, transient=True) as live:
-        answer.paused = lambda: _paused(live)
+    from galerne.chat.terminal.drawn import draw_answer  # noqa: PLC0415  # a pipe needs no Markdown
 
-        def on_text(_: str, n_sealed: int) -> None:
-            print_blocks(live.console, answer.stream.sealed[len(answer.stream.sealed) - n_sealed :])
-
-        answer.complete = await until_interrupted(work(on_text))
-        n_before = len(answer.stream.sealed)
-        print_blocks(live.console, answer.stream.finish()[n_before:])
+    await draw_answer(answer, work, language=language, console=console)
     if not answer.complete:
         console.print(Text(phrases(PACKAGE, language)["terminal_stopped"], style="italic dim"))
 
@@ -144,7 +135,7 @@ async def collect(
 def take(answer: TerminalAnswer, text: str, on_text: OnText | None) -> None:
     """Add a piece of text, and tell how many blocks it sealed."""
     answer.text += text
-    n_sealed = answer.stream.feed(text)
+    n_sealed = answer.stream.feed(text) if answer.stream else 0
     if on_text is not None:
         on_text(text, n_sealed)
 
@@ -186,43 +177,9 @@ def under_answer(line: str) -> RenderableType:
     return table
 
 
-@contextmanager
-def _paused(live: Live) -> Iterator[None]:
-    live.stop()
-    try:
-        yield
-    finally:
-        live.start()
-
-
 def _writer(console: Console) -> OnText:
     def write(text: str, _: int) -> None:
         console.file.write(text)
         console.file.flush()
 
     return write
-
-
-def print_blocks(console: Console, blocks: Iterable[str]) -> None:
-    """Draw finished blocks of Markdown."""
-    for block in blocks:
-        console.print(Markdown(block, code_theme=_CODE_THEME))
-        console.print()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Screen:
-    """The block still being written, or a sign that nothing came yet; never taller than the terminal."""
-
-    answer: TerminalAnswer
-    waiting: str
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not self.answer.text:
-            yield Spinner("dots", text=Text(self.waiting, style="dim"))
-            return
-        tail = Markdown(provisional(self.answer.stream.tail), code_theme=_CODE_THEME)
-        lines = console.render_lines(tail, options.update(height=None), pad=False)
-        for line in lines[-max(1, console.height - 2) :]:
-            yield from line
-            yield Segment.line()

@@ -7,7 +7,7 @@ import os
 import sys
 
 from galerne.chat.client import ApiClient
-from galerne.chat.terminal import chain_screen
+from galerne.chat.terminal.chain import chain_screen
 from galerne.cli.daemon import attach_or_host, own_key
 from galerne.cli.screen import make_console, print_json
 from galerne.cli.settings import read_settings

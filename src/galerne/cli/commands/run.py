@@ -11,12 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from galerne.chat.client import ApiClient
-from galerne.chat.terminal import ask_once, run_chat
-from galerne.chat.terminal.sheets import print_receipt
 from galerne.cli.daemon import attach_or_host, own_key
-from galerne.cli.installed import find_installed, installed
-from galerne.cli.screen import make_console
 from galerne.cli.settings import Settings, read_settings
 from galerne.errors import InvalidRequest, UnknownModel
 from galerne.language import phrases
@@ -52,6 +47,8 @@ def run(
     """
     settings = read_settings(os.environ)
     if model is not None:
+        from galerne.cli.installed import find_installed, installed
+
         try:
             model = find_installed(installed(settings), model).model_id
         except UnknownModel:
@@ -86,6 +83,8 @@ def _fetched_after_asking(settings: Settings, name: str) -> str | None:
     from galerne.catalog import Catalog
     from galerne.cli.choosing import pullable
     from galerne.cli.commands.pull import pull
+    from galerne.cli.installed import find_installed, installed
+    from galerne.cli.screen import make_console
 
     if pullable(Catalog(), name) is None:
         return None
@@ -129,9 +128,13 @@ def ask(
     answer_format: dict[str, Any] | None = None,
 ) -> None:
     """One answer and its receipt; of the model that is served, unless one is named."""
-    console = make_console()
 
     async def go(address: str) -> None:
+        from galerne.chat.client import ApiClient
+        from galerne.chat.terminal.answer import ask_once
+        from galerne.cli.screen import make_console
+
+        console = make_console()
         async with ApiClient(address, key=own_key(settings), load_anyway=settings.load_anyway) as client:
             answer = await ask_once(
                 client,
@@ -143,9 +146,11 @@ def ask(
                 answer_format=answer_format,
             )
         if in_full and answer.receipt is not None and not as_json:
+            from galerne.chat.terminal.sheets import print_receipt
+
             print_receipt(answer.receipt, language=settings.language, console=console)
 
-    with attach_or_host(settings) as address:
+    with attach_or_host(settings, has_pages=False) as address:
         asyncio.run(go(address))
 
 
@@ -153,6 +158,10 @@ def talk(settings: Settings, *, model: str | None = None, files: Sequence[Path] 
     """A conversation in the terminal; with the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
+        from galerne.chat.client import ApiClient
+        from galerne.chat.terminal.talk import run_chat
+        from galerne.cli.screen import make_console
+
         async with ApiClient(
             address,
             key=own_key(settings),
