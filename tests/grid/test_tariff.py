@@ -2,7 +2,6 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
 from galerne.catalog import default_catalog
@@ -11,10 +10,6 @@ from galerne.errors import InvalidTariff, NoSignal
 from galerne.grid import (
     Electricity,
     HourlyPrices,
-    HttpFetch,
-    LiveSpot,
-    Shelf,
-    day_ahead_eur_per_kwh,
     read_tariff,
 )
 
@@ -146,36 +141,6 @@ def test_a_price_below_zero_reaches_the_signal(write, tmp_path):
     clock = ManualClock(datetime.fromisoformat("2026-06-03T01:59+00:00").timestamp())
     signal = Electricity(default_catalog(), zone="FR", clock=clock, tariff=tariff).now()
     assert (signal.eur_per_kwh, signal.price_kind) == (-0.0055, "day-ahead")
-
-
-def test_day_ahead_prices_are_read_hour_by_hour_and_kept_on_disk(tmp_path):
-    body = (ANSWERS / "entsoe_prices.xml").read_bytes()
-    clock = ManualClock(datetime.fromisoformat("2026-06-03T00:30+00:00").timestamp())
-    online = HttpFetch(
-        clock=clock, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body))
-    )
-
-    def ask(instant):
-        return day_ahead_eur_per_kwh(online, zone="FR", key="k", at=instant)
-
-    spot = LiveSpot(ask, source="entsoe-live", clock=clock, shelf=Shelf(tmp_path), name="day-ahead-FR")
-    assert spot.prices() is None
-    assert spot.refresh()
-    expected = [50.0, 40.0, 40.0, -5.5, 30.0, 120.25]
-    starts = [datetime.fromisoformat("2026-06-02T22:00+00:00").timestamp() + 3600 * n for n in range(6)]
-    assert [spot.prices().at(start + 1799) for start in starts] == [price / 1000 for price in expected]
-
-    def offline(instant):
-        raise NoSignal(zone="FR", what="price", why="unplugged")
-
-    kept = LiveSpot(offline, source="entsoe-live", clock=clock, shelf=Shelf(tmp_path), name="day-ahead-FR")
-    assert not kept.refresh()
-    assert kept.prices() == spot.prices()
-
-
-def test_a_zone_of_several_prices_is_refused():
-    with pytest.raises(NoSignal, match="several"):
-        day_ahead_eur_per_kwh(None, zone="IT", key="k", at=0.0)
 
 
 def test_quarters_come_before_hours():

@@ -11,6 +11,8 @@ from galerne.cli.settings import Settings
 from galerne.clock import Clock
 from galerne.errors import InvalidSetting
 from galerne.grid import (
+    ENERGY_CHARTS,
+    ENTSOE,
     Electricity,
     ElectricityMapsSource,
     EntsoeSource,
@@ -23,9 +25,9 @@ from galerne.grid import (
     LiveSpot,
     OdreSource,
     Shelf,
+    SpotMarket,
     Tariff,
     TariffFile,
-    day_ahead_eur_per_kwh,
     find_zone,
     read_tariff,
 )
@@ -57,7 +59,6 @@ def open_electricity(
     """
     zone = find_zone(catalog, settings.zone).id
     fetch = fetch or HttpFetch(clock=clock, proxy=urllib.request.getproxies().get("https"))
-    shelf = Shelf(settings.home / "grid")
     file = _tariff_file(settings)
     with contextlib.ExitStack() as stack:
         live = None
@@ -66,7 +67,7 @@ def open_electricity(
             live = stack.enter_context(make_live(settings, source, zone=zone, clock=clock))
         tariff = None
         if file is not None:
-            spot = _spot(settings, zone, clock, shelf, fetch) if file.wants_live else None
+            spot = _spot(settings, file, zone, clock, fetch) if file.wants_live else None
             if spot is not None:
                 spot.start()
                 stack.callback(spot.stop)
@@ -85,10 +86,27 @@ def make_live(settings: Settings, source: GridSource, *, zone: str, clock: Clock
     return LiveGrid(source, zone=zone, clock=clock, shelf=Shelf(settings.home / "grid"))
 
 
-def with_live(settings: Settings, catalog: Catalog, clock: Clock, *, live: LiveGrid | None) -> Electricity:
-    """The electricity with a live source, and a tariff without a network."""
+def make_spot(settings: Settings, catalog: Catalog, clock: Clock) -> LiveSpot | None:
+    """What keeps the market's prices, in the data folder; None where the tariff asks for none."""
     file = _tariff_file(settings)
-    return _electricity(settings, catalog, clock, live=live, tariff=file.make(lambda: None) if file else None)
+    if file is None or not file.wants_live:
+        return None
+    fetch = HttpFetch(clock=clock, proxy=urllib.request.getproxies().get("https"))
+    return _spot(settings, file, find_zone(catalog, settings.zone).id, clock, fetch)
+
+
+def with_live(
+    settings: Settings,
+    catalog: Catalog,
+    clock: Clock,
+    *,
+    live: LiveGrid | None,
+    spot: LiveSpot | None = None,
+) -> Electricity:
+    """The electricity with a live source, and a tariff at the prices that are known; nobody is asked."""
+    file = _tariff_file(settings)
+    tariff = file.make(spot.prices if spot else lambda: None) if file else None
+    return _electricity(settings, catalog, clock, live=live, tariff=tariff)
 
 
 def _electricity(
@@ -117,15 +135,13 @@ def _tariff_file(settings: Settings) -> TariffFile | None:
     return read_tariff(settings.tariff)
 
 
-def _spot(settings: Settings, zone: str, clock: Clock, shelf: Shelf, fetch: Fetch) -> LiveSpot:
-    key = _needed(settings.entsoe_key, "GALERNE_ENTSOE_KEY", "the day-ahead tariff asks ENTSO-E")
-    return LiveSpot(
-        lambda at: day_ahead_eur_per_kwh(fetch, zone=zone, key=key, at=at),
-        source="entsoe-live",
-        clock=clock,
-        shelf=shelf,
-        name=f"day-ahead-{zone}",
-    )
+def _spot(settings: Settings, file: TariffFile, zone: str, clock: Clock, fetch: Fetch) -> LiveSpot:
+    """The market that the tariff names; else ENTSO-E for whoever has its key, else Energy-Charts."""
+    market, key = file.market or (ENTSOE if settings.entsoe_key else ENERGY_CHARTS), ""
+    if market == ENTSOE:
+        key = _needed(settings.entsoe_key, "GALERNE_ENTSOE_KEY", "the day-ahead tariff asks ENTSO-E")
+    spot = SpotMarket(market, zone=zone, bidding_zone=file.bidding_zone, fetch=fetch, key=key)
+    return LiveSpot(spot, clock=clock, shelf=Shelf(settings.home / "grid"))
 
 
 def _source(settings: Settings, catalog: Catalog, zone: str, fetch: Fetch) -> GridSource:

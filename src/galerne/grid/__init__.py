@@ -2,7 +2,7 @@
 
 from galerne.grid.electricity import CONTRACT_SOURCE, Electricity
 from galerne.grid.electricity_maps import ElectricityMapsSource
-from galerne.grid.entsoe import EntsoeSource, day_ahead_eur_per_kwh
+from galerne.grid.entsoe import EntsoeSource
 from galerne.grid.fetch import Fetch, HttpFetch
 from galerne.grid.great_britain import GreatBritainSource
 from galerne.grid.live import LiveGrid
@@ -16,6 +16,7 @@ from galerne.grid.profile import (
 from galerne.grid.reading import GridReading, GridSource
 from galerne.grid.shelf import Shelf
 from galerne.grid.signal import USER_PRICE_SOURCE, GridSignal, annual_signal, find_zone
+from galerne.grid.spot import ENERGY_CHARTS, ENTSOE, MARKETS, SpotMarket
 from galerne.grid.tariff import (
     DayAheadTariff,
     ElectricityPrice,
@@ -30,6 +31,9 @@ from galerne.grid.tariff_file import TariffFile, read_tariff
 
 __all__ = [
     "CONTRACT_SOURCE",
+    "ENERGY_CHARTS",
+    "ENTSOE",
+    "MARKETS",
     "USER_PRICE_SOURCE",
     "DayAheadTariff",
     "DirectProfile",
@@ -49,12 +53,12 @@ __all__ = [
     "LiveSpot",
     "OdreSource",
     "Shelf",
+    "SpotMarket",
     "Tariff",
     "TariffFile",
     "TariffPeriod",
     "TimeOfUseTariff",
     "annual_signal",
-    "day_ahead_eur_per_kwh",
     "direct_profile",
     "direct_profile_g_per_kwh",
     "find_zone",

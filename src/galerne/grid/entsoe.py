@@ -32,8 +32,21 @@ PRICE_AREAS = {
     "DE": "10Y1001A1001A82H",
     "IE": "10Y1001A1001A59C",
     "LU": "10Y1001A1001A82H",
+    "DK1": "10YDK-1--------W", "DK2": "10YDK-2--------M", "IT-North": "10Y1001A1001A73I",
+    "NO1": "10YNO-1--------2", "NO2": "10YNO-2--------T", "NO3": "10YNO-3--------J",
+    "NO4": "10YNO-4--------9",
+    "SE1": "10Y1001A1001A44P", "SE2": "10Y1001A1001A45N", "SE3": "10Y1001A1001A46L",
+    "SE4": "10Y1001A1001A47J",
+}  # fmt: skip
+"""Areas of prices by bidding zone, which is the country's where it has one price."""
+BIDDING_ZONES = {
+    **{area: (area,) for area in PRICE_AREAS if len(area) == len("FR")},
+    "DK": ("DK1", "DK2"),
+    "IT": ("IT-North",),
+    "NO": ("NO1", "NO2", "NO3", "NO4"),
+    "SE": ("SE1", "SE2", "SE3", "SE4"),
 }
-"""Zones with one price; Italy and the north have several, and whoever lives there knows better which."""
+"""Bidding zones by zone of the catalogue."""
 FUELS = {
     "B01": "biomass", "B02": "coal", "B03": "gas", "B04": "gas", "B05": "coal", "B06": "oil", "B07": "oil",
     "B08": "coal", "B09": "geothermal", "B10": "hydro", "B11": "hydro", "B12": "hydro", "B14": "nuclear",
@@ -79,15 +92,12 @@ class EntsoeSource:
         return believed(reading, at=at)
 
 
-def day_ahead_eur_per_kwh(fetch: Fetch, *, zone: str, key: str, at: float) -> dict[float, float]:
+def day_ahead_eur_per_kwh(fetch: Fetch, *, zone: str, area: str, key: str, at: float) -> dict[float, float]:
     """Prices of the day around an instant and of the next, by the beginning of each quarter or hour.
 
     Raises:
-        NoSignal: the zone has no single price, or the service does not give it.
+        NoSignal: the service does not give them.
     """
-    if zone not in PRICE_AREAS:
-        raise NoSignal(zone=zone, what="day-ahead price", why="it has several bidding zones, or none here")
-    area = PRICE_AREAS[zone]
     query = {"documentType": "A44", "in_Domain": area, "out_Domain": area}
     span = {"periodStart": _written(at - 86400.0), "periodEnd": _written(at + 2 * 86400.0)}
     body = fetch(URL, zone=zone, params={**query, **span, "securityToken": key}, headers={})

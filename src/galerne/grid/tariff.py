@@ -13,6 +13,7 @@ from galerne.errors import NoSignal
 from galerne.grid.live import Refresher
 from galerne.grid.shelf import Shelf
 from galerne.grid.signal import USER_PRICE_SOURCE
+from galerne.grid.spot import SpotMarket
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,29 +154,20 @@ class LiveSpot:
     """Keeps today's and tomorrow's prices, asked in the background and kept on disk.
 
     Args:
-        ask: gives prices by their beginning, around an instant; raises ``NoSignal``.
-        source: source key.
+        market: who gives them.
         clock: time.
         shelf: where they are kept between lives.
-        name: under which.
     """
 
-    def __init__(
-        self,
-        ask: Callable[[float], Mapping[float, float]],
-        *,
-        source: str,
-        clock: Clock,
-        shelf: Shelf,
-        name: str,
-    ) -> None:
-        self._ask = ask
-        self._source = source
+    def __init__(self, market: SpotMarket, *, clock: Clock, shelf: Shelf) -> None:
+        self._market = market
+        self._source = market.source
         self._clock = clock
         self._shelf = shelf
-        self._name = name
+        self._name = f"day-ahead-{market.name}-{market.bidding_zone}"
+        self._problem = ""
         self._prices = self._kept()
-        self._refresher = Refresher(self.refresh, name=f"galerne-{name}")
+        self._refresher = Refresher(self.refresh, name=f"galerne-{self._name}")
 
     def start(self) -> None:
         """Begin to ask."""
@@ -189,15 +181,22 @@ class LiveSpot:
         """What is known; None before the first answer."""
         return self._prices
 
+    @property
+    def problem(self) -> str:
+        """Why the last request failed; empty when it did not."""
+        return self._problem
+
     def refresh(self) -> bool:
         """Ask now, unless the next twelve hours are known; returns whether they are."""
         now_at = self._clock.now_at()
         if self._prices is not None and self._prices.at(now_at + 12 * 3600.0) is not None:
             return True
         try:
-            fresh = dict(self._ask(now_at))
-        except NoSignal:
+            fresh = self._market.prices(now_at)
+        except NoSignal as error:
+            self._problem = error.why or str(error)
             return False
+        self._problem = ""
         self._prices = HourlyPrices(eur_per_kwh_by_start_at=fresh, source=self._source)
         self._shelf.put(self._name, sorted(fresh.items()))
         return True

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from galerne.errors import InvalidTariff
 from galerne.grid.json_answer import instant_of
+from galerne.grid.spot import MARKETS
 from galerne.grid.tariff import (
     DayAheadTariff,
     FixedTariff,
@@ -29,7 +30,15 @@ _SPAN = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
 _KEYS = {
     "fixed": {"kind", "source", "eur_per_kwh"},
     "time-of-use": {"kind", "source", "time_zone", "periods"},
-    "day-ahead": {"kind", "source", "file", "supplement_eur_per_kwh", "factor"},
+    "day-ahead": {
+        "kind",
+        "source",
+        "file",
+        "market",
+        "bidding_zone",
+        "supplement_eur_per_kwh",
+        "factor",
+    },
 }
 _PERIOD_KEYS = {"name", "eur_per_kwh", "hours", "days", "months"}
 
@@ -41,11 +50,15 @@ class TariffFile:
     Attributes:
         make: the tariff, given where live prices come from; it ignores them where the file brings its own.
         wants_live: whether prices have to be asked for.
+        market: whose prices, where the file says it.
+        bidding_zone: of the market, where the file says it.
     """
 
     kind: str
     make: Callable[[Callable[[], HourlyPrices | None]], Tariff]
     wants_live: bool = False
+    market: str = ""
+    bidding_zone: str = ""
 
 
 def read_tariff(path: Path) -> TariffFile:
@@ -150,6 +163,13 @@ class _Reader:
         supplement = self.price(document, "supplement_eur_per_kwh", 0.0)
         factor = self.price(document, "factor", 1.0)
         name = document.get("file")
+        market, bidding_zone = document.get("market", ""), document.get("bidding_zone", "")
+        if market and market not in MARKETS:
+            raise self.wrong("market", f"one of {', '.join(MARKETS)}, not {market!r}")
+        if not isinstance(bidding_zone, str):
+            raise self.wrong("bidding_zone", f"the name of a bidding zone is needed, not {bidding_zone!r}")
+        if name is not None and (market or bidding_zone):
+            raise self.wrong("market" if market else "bidding_zone", "the file brings its own prices")
         own: HourlyPrices | None = None
         if name is not None:
             if not isinstance(name, str):
@@ -164,7 +184,9 @@ class _Reader:
                 factor_ratio=factor,
             )
 
-        return TariffFile(kind="day-ahead", make=make, wants_live=own is None)
+        return TariffFile(
+            kind="day-ahead", make=make, wants_live=own is None, market=market, bidding_zone=bidding_zone
+        )
 
     def hourly(self, path: Path) -> HourlyPrices:
         """A CSV file with ``start_at,eur_per_kwh``: ISO 8601 instants, UTC where they name no offset."""

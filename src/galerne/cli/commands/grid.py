@@ -8,7 +8,7 @@ from typing import Any
 
 from galerne.catalog import Catalog
 from galerne.chat.figures import duration, rate
-from galerne.cli.electricity import PACKAGED, make_live, make_source, with_live
+from galerne.cli.electricity import PACKAGED, make_live, make_source, make_spot, with_live
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
 from galerne.clock import SystemClock
@@ -26,20 +26,25 @@ def grid(*, refresh: bool, as_json: bool) -> None:
     """
     settings, clock = read_settings(os.environ), SystemClock()
     catalog = Catalog(settings.catalog_folder)
-    live = None
+    live, spot = None, make_spot(settings, catalog, clock)
+    if spot is not None and refresh:
+        spot.refresh()
     if settings.grid_source not in PACKAGED:
         zone = find_zone(catalog, settings.zone).id
         live = make_live(settings, make_source(settings, catalog, zone, clock=clock), zone=zone, clock=clock)
         if refresh:
             live.refresh()
-    elif refresh:
+    elif refresh and spot is None:
         problem = phrases("galerne.cli", settings.language)["grid_not_asked"]
         raise InvalidSetting(name="GALERNE_GRID", problem=problem)
-    signal = with_live(settings, catalog, clock, live=live).now()
+    signal = with_live(settings, catalog, clock, live=live, spot=spot).now()
     if as_json:
         print_json(_document(signal, catalog))
         return
     _print(signal, catalog, settings.language)
+    if spot is not None and spot.problem:
+        told = phrases("galerne.cli", settings.language)["grid_missing"].format(what=spot.problem)
+        make_console().print(told, style="yellow", markup=False)
 
 
 def _document(signal: GridSignal, catalog: Catalog) -> dict[str, Any]:
