@@ -19,7 +19,7 @@ serve: $(VENV)/.run ## Start the daemon: API and web page; prints its address
 	@$(BIN)/galerne serve
 
 test: $(VENV)/.dev ## Set everything up and run the tests (browser tests where Chromium is installed)
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## Style, types, layers and generated docs
 	@$(BIN)/ruff check .

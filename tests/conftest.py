@@ -1,13 +1,17 @@
 """Order and honesty of the whole run: fast tests first, and in CI nothing is skipped."""
 
+import functools
 import os
 import platform
+import sys
 from collections.abc import Iterator
 
+import httpx._transports.default as transports
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from galerne import __version__
+from tests.stores import quick_stores
 
 REQUIRE_ALL = bool(os.environ.get("GALERNE_REQUIRE_ALL"))
 """Set in CI, where every real component is installed: a skipped test is then a failure."""
@@ -38,8 +42,26 @@ for size in (
 ):  # readline leaves the terminal's size to the workers: no test has a terminal
     os.environ.pop(size, None)
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile the same again
+sys.dont_write_bytecode = False
+
 LAST = ("e2e", "cli", "docs")
 """Folders whose tests start processes and browsers."""
+
+LONGEST = (
+    "clients/test_versions.py",
+    "docs/test_tutorials.py",
+    "torture/test_torture.py",
+    "torture/test_soak.py",
+    "e2e/test_offline.py",
+    "cli/test_talk.py",
+    "cli/test_serve.py",
+    "e2e/test_conversation.py",
+    "e2e/test_documents.py",
+    "cli/test_models.py",
+    "e2e/test_access.py",
+)
+"""Files that come first among those: begun last, one would leave every other worker waiting for it."""
 
 
 def pytest_report_header() -> str:
@@ -47,10 +69,13 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def rank(item: pytest.Item) -> tuple[bool, bool, int]:
-        folder = item.path.relative_to(item.config.rootpath).parts[1]
-        slow = any(item.iter_markers("slow"))
-        return slow, any(item.iter_markers("browser")), LAST.index(folder) if folder in LAST else -1
+    def rank(item: pytest.Item) -> tuple[bool, int, bool, bool, int]:
+        _, folder, *rest = item.path.relative_to(item.config.rootpath).parts
+        slow, browser = any(item.iter_markers("slow")), any(item.iter_markers("browser"))
+        is_late = slow or browser or folder in LAST
+        file = "/".join([folder, *rest])
+        place = LONGEST.index(file) if is_late and file in LONGEST else len(LONGEST)
+        return is_late, place, slow, browser, LAST.index(folder) if folder in LAST else -1
 
     items.sort(key=rank)
 
@@ -72,3 +97,11 @@ def no_settings_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
             ("GALERNE_TEST_", "GALERNE_REQUIRE_", "GALERNE_TORTURE")
         ):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_every_test_would_make_again() -> Iterator[None]:
+    """Once per worker: the tables of a new store, and the certificates that every HTTP client reads."""
+    with quick_stores(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transports, "create_ssl_context", functools.cache(transports.create_ssl_context))
+        yield

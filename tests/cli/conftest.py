@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -32,13 +33,14 @@ def home(make_home: Callable[[], Path]) -> Path:
 
 @pytest.fixture
 def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    def run(*arguments: str, at: Path = home, **settings: str) -> Outcome:
+    def run(*arguments: str, at: Path = home, typed: bytes = b"", **settings: str) -> Outcome:
         values = environment(at, **settings)
         for name in os.environ.keys() - values.keys():
             monkeypatch.delenv(name)
         for name, value in values.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr("sys.argv", ["galerne", *arguments])
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
         with pytest.raises(SystemExit) as left:
             run_reporting_failures()
         printed = capsys.readouterr()

@@ -172,6 +172,15 @@ class Terminal:
         return bool(raw)
 
 
+def wait_until(happens: Callable[[], bool], *, of: subprocess.Popen[str] | None = None) -> None:
+    """Look until it is so, while the process that is to bring it about runs."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert of is None or of.poll() is None, "it has ended"
+        assert time.monotonic() < deadline_s, "it has not happened"
+        time.sleep(0.01)
+
+
 def owner_of(home: Path) -> Mapping[str, Any] | None:
     """Who is written down as the owner of a data folder."""
     text = (home / "daemon.lock").read_text().strip()

@@ -13,8 +13,8 @@ from galerne.cli.commands.catalog import table_names
 from tests.cli.terminal import COMMAND, environment, galerne
 
 
-def test_help_lists_every_command_and_help_of_each_says_what_it_does(home):
-    shown = galerne("--help", home=home)
+def test_help_lists_every_command_and_help_of_each_says_what_it_does(here, home):
+    shown = here("--help")
     assert shown.exit_code == 0
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     groups = [group.name for group in app.registered_groups]
@@ -56,22 +56,22 @@ def test_list_has_the_built_in_model_and_says_what_is_damaged(here, home):
     assert "broken.gguf" in document["problems"][0]
 
 
-def test_doctor_says_which_meter_is_used_and_what_is_missing(home, tmp_path):
-    document = galerne("doctor", "--json", home=home).document()["meter"]
+def test_doctor_says_which_meter_is_used_and_what_is_missing(here, tmp_path):
+    document = here("doctor", "--json").document()["meter"]
     assert document["rung"] in {"component", "modelled"}
     assert document["rungs"][0] == {"name": "wall", "covers": "", "missing": "no_wall_meter", "detail": ""}
     plug = tmp_path / "plug.toml"
     plug.write_text('[wall]\nkind = "command"\ncommand = ["echo", "42"]\ntimeout_s = 60\n')
-    shown = galerne("doctor", home=home, GALERNE_METER=str(plug))
+    shown = here("doctor", GALERNE_METER=str(plug))
     assert "measured at the wall (wall)" in shown.output
     plug.write_text("[wall]\n")
-    refused = galerne("doctor", home=home, GALERNE_METER=str(plug))
+    refused = here("doctor", GALERNE_METER=str(plug))
     assert refused.exit_code == 2
     assert "GALERNE_METER" in refused.errors
 
 
-def test_doctor_finds_the_engine_and_the_machine(home):
-    document = galerne("doctor", "--json", home=home).document()
+def test_doctor_finds_the_engine_and_the_machine(here, home):
+    document = here("doctor", "--json").document()
     assert "llama.cpp" in document["engine"]
     assert document["home"] == str(home)
     rows = {row["key"]: row for row in document["rows"]}
@@ -125,8 +125,8 @@ def test_a_wrong_request_is_explained_and_ends_with_2(arguments, told, here):
     ("setting", "value"),
     [("GALERNE_PORT", "http"), ("GALERNE_PUE_RATIO", "0.5"), ("GALERNE_ZONE", "Atlantis")],
 )
-def test_a_wrong_setting_is_refused_at_the_start_naming_it(setting, value, home):
-    refused = galerne("serve", "--port", "0", home=home, **{setting: value})
+def test_a_wrong_setting_is_refused_at_the_start_naming_it(setting, value, here):
+    refused = here("serve", "--port", "0", **{setting: value})
     assert refused.exit_code == 2
     assert setting in refused.errors
     assert value in refused.errors
@@ -190,8 +190,8 @@ def test_a_full_disk_is_told_in_one_sentence(home):
     assert b"Traceback" not in done.stderr
 
 
-def test_a_folder_that_cannot_be_made_is_told_with_3(home):
+def test_a_folder_that_cannot_be_made_is_told_with_3(here, home):
     (home / "file").write_text("")
-    refused = galerne("usage", home=home / "file" / "below")
+    refused = here("usage", at=home / "file" / "below")
     assert refused.exit_code == 3
     assert "Traceback" not in refused.errors

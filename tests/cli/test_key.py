@@ -1,10 +1,9 @@
 import json
-import time
 
 import httpx
 import pytest
 
-from tests.cli.terminal import galerne, serving
+from tests.cli.terminal import serving, wait_until
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -96,21 +95,19 @@ def test_limits_are_set_shown_and_removed(here):
 
 
 @pytest.mark.slow
-def test_a_running_daemon_obeys_what_is_decided_beside_it(make_home):
-    home = make_home()
+def test_a_running_daemon_obeys_what_is_decided_beside_it(home, here):
     asked = {"model": "galerne-mini", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
     with (
         serving(home) as daemon,
         httpx.Client(base_url=daemon.address, trust_env=False, timeout=60) as client,
     ):
         assert client.get("/v1/models").status_code == 200
-        ada = galerne("key", "create", "ada", "--json", home=home).document()["key"]
-        bob = galerne("key", "create", "bob", "--json", home=home).document()["key"]
-        admin = galerne("key", "create", "root", "--scope", "admin", "--json", home=home).document()["key"]
-        galerne("key", "limit", "ada", "--requests-per-day", "1", home=home)
-        time.sleep(1.1)  # the daemon looks again after a second
+        ada = here("key", "create", "ada", "--json").document()["key"]
+        bob = here("key", "create", "bob", "--json").document()["key"]
+        admin = here("key", "create", "root", "--scope", "admin", "--json").document()["key"]
+        here("key", "limit", "ada", "--requests-per-day", "1")
+        wait_until(lambda: client.get("/v1/models").status_code == 401)  # it looks again after a second
 
-        assert client.get("/v1/models").status_code == 401
         assert "session" in client.get("/").text
         assert client.get("/", headers=bearer(admin)).status_code == 200
 
@@ -126,23 +123,21 @@ def test_a_running_daemon_obeys_what_is_decided_beside_it(make_home):
         assert 0 < int(refused.headers["retry-after"]) <= 86400
         assert client.post("/v1/chat/completions", json=asked, headers=bearer(bob)).status_code == 200
 
-        own = galerne("run", "galerne-mini", "Hi", "--json", home=home)
+        own = here("run", "galerne-mini", "Hi", "--json")
         assert own.exit_code == 0, own.errors
-        assert galerne("ps", "--json", home=home).document()["running"]
+        assert here("ps", "--json").document()["running"]
 
-        galerne("key", "revoke", "bob", home=home)
-        time.sleep(1.1)
-        assert client.get("/v1/models", headers=bearer(bob)).status_code == 401
-    whole = galerne("ledger", "verify", "--json", home=home).document()
+        here("key", "revoke", "bob")
+        wait_until(lambda: client.get("/v1/models", headers=bearer(bob)).status_code == 401)
+    whole = here("ledger", "verify", "--json").document()
     assert whole["n_events"] >= 6
 
 
-def test_a_key_in_the_ledger_is_enough_to_serve_others(make_home):
-    home = make_home()
-    refused = galerne("serve", "--host", "0.0.0.0", "--port", "0", home=home)
+def test_a_key_in_the_ledger_is_enough_to_serve_others(home, here):
+    refused = here("serve", "--host", "0.0.0.0", "--port", "0")
     assert refused.exit_code == 2
     assert "galerne key create" in refused.errors
-    galerne("key", "create", "first", home=home)
+    here("key", "create", "first")
     with serving(home, "--host", "0.0.0.0") as daemon:
         port = daemon.address.rsplit(":", 1)[1]
         answer = httpx.get(f"http://127.0.0.1:{port}/v1/models", trust_env=False)

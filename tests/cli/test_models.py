@@ -5,7 +5,7 @@ import hashlib
 import httpx
 import pytest
 
-from tests.cli.terminal import Terminal, galerne, serving
+from tests.cli.terminal import Terminal, serving
 from tests.models.gguf_bytes import tiny_gguf
 from tests.models.test_stores import MINISTRAL, NAME, ministral, ollama_store
 
@@ -67,10 +67,8 @@ def test_a_licence_that_excludes_business_is_said_plainly(home, here):
 
 
 @pytest.mark.parametrize("command", ["show", "rm", "run"])
-def test_a_model_that_is_not_here_ends_with_3_and_names_the_list(command, home, here):
-    refused = (
-        galerne("run", "ministral-3b", "Hi", home=home) if command == "run" else here(command, "ministral-3b")
-    )
+def test_a_model_that_is_not_here_ends_with_3_and_names_the_list(command, here):
+    refused = here(command, "ministral-3b", *(["Hi"] if command == "run" else []))
     assert refused.exit_code == 3
     assert "galerne list" in refused.errors
     assert "did you mean 'ministral-3-3b'?" in refused.errors
@@ -122,9 +120,9 @@ def test_rm_leaves_a_loaded_model_that_is_not_the_default_one(home, here):
         assert here("rm", "own", "--yes").exit_code == 0
 
 
-def test_show_gives_the_memory_that_the_daemon_counts(home, here):
-    document = here("show", "galerne-mini", "--json").document()
-    with serving(home) as daemon:
-        (row,) = httpx.get(f"{daemon.address}/v1/galerne/engines").json()["data"][:1]
+def test_show_gives_the_memory_that_the_daemon_counts(daemon, make_home, here):
+    home = make_home()
+    document = here("show", "galerne-mini", "--json", at=home).document()
+    (row,) = httpx.get(f"{daemon.address}/v1/galerne/engines").json()["data"][:1]
     assert row["model_id"] == "galerne-mini"
     assert document["memory"][-1]["needed_4_bytes"] == row["needed_bytes"]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.cli.terminal import COMMAND, Terminal, environment, galerne, owner_of
+from tests.cli.terminal import COMMAND, Terminal, environment, galerne, owner_of, wait_until
 
 RECEIPT_LINE = re.compile(r"\d\s[mµnk]?J · .*CO₂e · .*modelled")
 FRENCH_RECEIPT_LINE = re.compile(r"\d\s[mµnk]?J · .*CO₂e · .*modélisé")
@@ -33,8 +33,8 @@ def test_alone_with_its_input_closed_it_still_answers(daemon):
     assert RECEIPT_LINE.search(told.output.splitlines()[-1])
 
 
-def test_a_question_piped_in_is_answered(daemon):
-    told = galerne(home=daemon.home, typed="What is a joule?", GALERNE_LANGUAGE="fr")
+def test_a_question_piped_in_is_answered(daemon, here):
+    told = here(at=daemon.home, typed=b"What is a joule?", GALERNE_LANGUAGE="fr")
     assert told.exit_code == 0, told.errors
     assert "Cette machine" in told.output
     assert FRENCH_RECEIPT_LINE.search(told.output.splitlines()[-1])
@@ -75,21 +75,21 @@ def test_two_at_once_share_one_folder(home):
     assert all(RECEIPT_LINE.search(output) for output, _ in told)
 
 
-@pytest.mark.parametrize("piped", [b"caf\xe9 \xff\x00", "é" * 2000], ids=["no text", "long"])
-def test_whatever_is_piped_in_is_answered_or_refused_in_one_sentence(piped, daemon):
-    told = galerne("run", "galerne-mini", "What is this?", home=daemon.home, typed=piped)
+@pytest.mark.parametrize("piped", [b"caf\xe9 \xff\x00", "é".encode() * 2000], ids=["no text", "long"])
+def test_whatever_is_piped_in_is_answered_or_refused_in_one_sentence(piped, daemon, here):
+    told = here("run", "galerne-mini", "What is this?", at=daemon.home, typed=piped)
     assert "Traceback" not in told.errors
     assert (told.exit_code == 0) == bool(RECEIPT_LINE.search(told.output))
 
 
-def test_without_a_question_or_a_terminal_one_is_asked_for(daemon):
-    told = galerne("run", "galerne-mini", home=daemon.home)
+def test_without_a_question_or_a_terminal_one_is_asked_for(daemon, here):
+    told = here("run", "galerne-mini", at=daemon.home)
     assert told.exit_code == 2
     assert "ask a question" in told.errors
 
 
-def test_an_unknown_model_names_the_nearest_even_through_a_daemon(daemon):
-    told = galerne("run", "galerne-mimi", "Hello", home=daemon.home)
+def test_an_unknown_model_names_the_nearest_even_through_a_daemon(daemon, here):
+    told = here("run", "galerne-mimi", "Hello", at=daemon.home)
     assert told.exit_code == 3
     assert "galerne-mini" in told.errors
 
@@ -125,8 +125,7 @@ def test_ctrl_c_while_it_starts_ends_it_quietly(home):
         text=True,
         env=environment(home),
     )
-    while not (home / "daemon.lock").exists():
-        assert process.poll() is None
+    wait_until((home / "daemon.lock").exists, of=process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode in {0, 130}

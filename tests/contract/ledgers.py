@@ -18,6 +18,7 @@ from galerne.ledger import Answer, Ledger, Settlement
 from galerne.ledger.records import AccountEntry
 from galerne.ledger.schema import metadata
 from galerne.storage import sqlite_url
+from galerne.storage.migration import is_current
 from tests.ledger.bench import FACTORS, make_usage
 
 POSTGRES_URL = os.environ.get("GALERNE_TEST_POSTGRES_URL", "")
@@ -40,11 +41,15 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
     opened.close()
 
 
-def empty_postgres() -> None:
+def empty_postgres(*, bare: bool = False) -> None:
+    """Leave tables without rows; none at all where they are not of the newest version, or where asked."""
+    names = [table.name for table in metadata.sorted_tables]
     engine = create_engine(POSTGRES_URL.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
-        for name in [*reversed([table.name for table in metadata.sorted_tables]), "ledger_version"]:
-            connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
+        if not bare and is_current(connection, package="galerne.ledger.migrations", store="ledger"):
+            connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY"))
+        else:
+            connection.execute(text(f"DROP TABLE IF EXISTS {', '.join([*names, 'ledger_version'])}"))
     engine.dispose()
 
 

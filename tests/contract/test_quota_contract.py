@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import threading
 from collections import Counter
 
@@ -15,6 +14,7 @@ from galerne.ledger import Events, Hold, Ledger, Limit, Payer, Period, Unit, par
 from galerne.ledger.limits import amounts_of
 from galerne.ledger.quotas import HOLD_LIFE_S
 from tests.contract.ledgers import AT, ledger, ledger_url, make_answer, make_settlement
+from tests.programs import program_context
 
 __all__ = ["ledger", "ledger_url"]
 
@@ -249,7 +249,7 @@ def test_200_requests_that_race_for_one_budget_never_overspend_it_nor_leave_room
 ):
     ledger.quotas.set_limit(limit(period=Period.TOTAL, amount=BUDGET))
     ledger.quotas.set_limit(limit("user:ada", Unit.REQUESTS, Period.DAY, amount=1000))
-    context = multiprocessing.get_context("spawn")
+    context = program_context()
     outcomes, start = context.Queue(), context.Barrier(n_programs)
     each = N_RACING // n_programs
     programs = [

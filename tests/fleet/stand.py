@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 from galerne.catalog import Catalog
 from galerne.clock import Clock, ManualClock
@@ -79,7 +80,7 @@ def make_node(
         node_id=node_id,
         model_id=model_id,
         model_name=model_id.title(),
-        engine=engine or FakeEngine(),  # type: ignore[arg-type]
+        engine=cast("Engine", engine or FakeEngine()),
         plan=serving_plan or plan(machine=LAPTOP),
         weights=WEIGHTS,
         aliases=aliases,
@@ -87,13 +88,13 @@ def make_node(
 
 
 def ask(
-    request_id: str = "r", *, text: str = "D'où vient le vent ?", model_id: str = "mini", **sampling: object
+    request_id: str = "r", *, text: str = "D'où vient le vent ?", model_id: str = "mini", **sampling: Any
 ) -> GenerationRequest:
     return GenerationRequest(
         request_id=request_id,
         model_id=model_id,
         messages=(Message(role=Role.USER, content=text),),
-        sampling=Sampling(**sampling),  # type: ignore[arg-type]
+        sampling=Sampling(**sampling),
     )
 
 
@@ -202,8 +203,8 @@ class Stand:
 
 
 @contextlib.asynccontextmanager
-async def open_stand(folder: Path, **changes: object) -> AsyncIterator[Stand]:
-    stand = Stand(folder=folder, **changes)  # type: ignore[arg-type]
+async def open_stand(folder: Path, **changes: Any) -> AsyncIterator[Stand]:
+    stand = Stand(folder=folder, **changes)
     try:
         async with stand.gateway:
             yield stand

@@ -28,7 +28,7 @@ from tests.ledger.bench import FACTORS as TEST_FACTORS
 def test_the_events_of_the_first_version_are_sealed(tmp_path, monkeypatch, kind):
     url = sqlite_url(tmp_path / "old.db")
     if kind == "postgresql":
-        empty_postgres()
+        empty_postgres(bare=True)
         url = POSTGRES_URL
     write_first_version(url, tmp_path, monkeypatch)
     ledger = Ledger.open(url)

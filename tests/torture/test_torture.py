@@ -7,7 +7,6 @@ number in that variable runs as many. Results that were kept: docs/torture.md.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -29,6 +28,7 @@ from galerne.ledger.schema import ANSWERS, SETTLEMENTS
 from galerne.storage import reading, sqlite_url
 from tests.cli.terminal import serving
 from tests.contract.ledgers import POSTGRES_URL, empty_postgres, needs_postgres
+from tests.programs import program_context
 from tests.torture.server import serve
 
 ASKED = os.environ.get("GALERNE_TORTURE", "")
@@ -48,14 +48,6 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return sqlite_url(tmp_path / "ledger.sqlite")
     empty_postgres()
     return POSTGRES_URL
-
-
-@pytest.fixture(scope="module")
-def context() -> multiprocessing.context.BaseContext:
-    """Children are forked from a process that has imported everything and holds nothing."""
-    made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["tests.torture.server"])
-    return made
 
 
 class Clients(threading.Thread):
@@ -116,7 +108,8 @@ def assert_books_balance(ledger: Ledger, promised: dict[str, float]) -> int:
 
 
 @pytest.mark.slow
-def test_torture_kills_of_the_api(ledger_url, context):
+def test_torture_kills_of_the_api(ledger_url):
+    context = program_context()
     chance = random.Random(SEED)
     promised: dict[str, float] = {}
     n_answers = 0

@@ -229,7 +229,7 @@ def _draw_parts(parts: Mapping[str, float], wording: Wording, *, unit: str, stro
 
 
 def _chart(rows: list[dict[str, Any]]) -> Any:
-    return alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
+    return alt.Chart(alt.InlineData(values=rows))
 
 
 def _names_axis(field: str, names: Sequence[str]) -> Any:

@@ -11,7 +11,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from galerne.errors import InvalidScenario
 from galerne.site.scenario import (
@@ -34,7 +34,10 @@ from galerne.site.scenario import (
 )
 from galerne.spread import Spread
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+R = TypeVar("R", bound="DataclassInstance")
 
 SECTIONS: Mapping[str, type] = {
     "site": Site,
@@ -180,7 +183,7 @@ def _hints(record: type) -> dict[str, Any]:
 
 
 def _read_section(record: type[R], table: Any, path: str) -> R:
-    fields = {f.name: f for f in dataclasses.fields(record)}  # type: ignore[arg-type]
+    fields = {f.name: f for f in dataclasses.fields(record)}
     _refuse_unknown(table, set(fields), path)
     hints = _hints(record)  # type: ignore[arg-type]  # a class is hashable
     values: dict[str, Any] = {}
