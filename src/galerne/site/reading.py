@@ -185,7 +185,7 @@ def _hints(record: type) -> dict[str, Any]:
 def _read_section(record: type[R], table: Any, path: str) -> R:
     fields = {f.name: f for f in dataclasses.fields(record)}
     _refuse_unknown(table, set(fields), path)
-    hints = _hints(record)  # type: ignore[arg-type]  # a class is hashable
+    hints = _hints(record)  # a class is hashable
     values: dict[str, Any] = {}
     for name, f in fields.items():
         if name not in table:
