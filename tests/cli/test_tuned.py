@@ -168,7 +168,17 @@ def idle(folder, monkeypatch):
         find_nodes=lambda: nodes, free_bytes=lambda: 1 << 40, booking=nullcontext, clock=SystemClock()
     )
     status = nodes[0].engine.status()
-    nodes[0].engine = SimpleNamespace(status=lambda: replace(status, state=EngineState.READY))
+    state = [EngineState.READY]
+
+    async def start():
+        state.append(EngineState.READY)
+
+    async def stop():
+        state.append(EngineState.STOPPED)
+
+    nodes[0].engine = SimpleNamespace(
+        status=lambda: replace(status, state=state[-1]), start=start, stop=stop, states=state
+    )
     work = tuned_when_idle(
         pool, shelf, tunings(folder), free_bytes=lambda: 1 << 40, clock=SystemClock(), idle_s=0.0, look_s=0.0
     )
@@ -185,6 +195,33 @@ async def test_while_nobody_asks_a_loaded_model_is_measured_and_its_work_is_coun
     assert tunings(folder).of(file_in(folder)).trials
     assert FastEngine.n_running == 0
     assert len(shelf._measured) >= 3
+
+
+@pytest.mark.anyio
+async def test_a_small_model_is_loaded_anew_with_what_was_found_and_stays_pinned(idle, folder):
+    pool, _, work = idle
+    (resident,) = pool.residents
+    resident.pinned = True
+    FastEngine.gate.set()
+    async with work, asyncio.timeout(30):
+        while len(resident.node.engine.states) < 3 or resident.load:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+    assert tunings(folder).of(file_in(folder)).why == "measured"
+    assert resident.node.engine.states == [EngineState.READY, EngineState.STOPPED, EngineState.READY]
+    assert resident.pinned
+
+
+@pytest.mark.anyio
+async def test_a_large_model_goes_on_with_what_it_was_loaded_with_and_rests_longer(idle, folder, monkeypatch):
+    pool, _, work = idle
+    monkeypatch.setattr(idle_tuning, "SMALL_BYTES", 1)
+    FastEngine.gate.set()
+    async with work, asyncio.timeout(30):
+        while tunings(folder).of(file_in(folder)) is NEVER_TUNED:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+    assert pool.residents[0].node.engine.states == [EngineState.READY]
 
 
 @pytest.mark.anyio

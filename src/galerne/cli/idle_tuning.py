@@ -11,6 +11,7 @@ from galerne.cli.nodes import Shelf
 from galerne.cli.tuned import RememberedTunings
 from galerne.clock import Clock
 from galerne.engines import LlamaEngine, LlamaSettings
+from galerne.engines.llama_settings import SMALL_BYTES
 from galerne.engines.pace import TuningReport
 from galerne.engines.tuning import MOST_OTHERS_CORES, Tuner, TuningTerms
 from galerne.errors import GalerneError
@@ -18,13 +19,13 @@ from galerne.fleet import Pool, Presence
 from galerne.fleet.residents import Resident
 from galerne.machine.bystanders import Bystanders
 
-IDLE_S = 60.0
-"""Nobody has asked anything for so long."""
-LOOK_S = 5.0
+IDLE_S, SMALL_IDLE_S = 60.0, 3.0
+"""Nobody has asked anything for so long; a small model is measured in a first pause for thought."""
+LOOK_S = 2.0
 WATCH_S = 0.05
 """How soon a question stops a measurement."""
 BUDGET_S = 60.0
-MOST_ATTEMPTS = 3
+MOST_ATTEMPTS, MOST_SMALL_ATTEMPTS = 3, 12
 """A model whose measurement was disturbed so often waits for the next daemon, or for ``galerne tune``."""
 
 
@@ -42,7 +43,8 @@ async def tuned_when_idle(
 ) -> AsyncIterator[None]:
     """Measure loaded models that have not been measured here, for as long as the block lasts.
 
-    What is found is used from a model's next load on: nothing that serves is touched.
+    What is found is used from a model's next load on. A small model, which loads in half a second, is loaded
+    anew at once, unless somebody asks.
     """
     idle = _IdleTuning(
         pool,
@@ -93,18 +95,21 @@ class _IdleTuning:
         return not any(each.n_held or each.n_wanted or each.load for each in self._pool.residents)
 
     def _next(self) -> Resident | None:
-        """A loaded model that has rested for a while, has not been measured, and fits a second time."""
-        now_s = self._clock.monotonic_s()
-        if any(now_s - each.used_s < self._idle_s for each in self._pool.residents if each.used_s):
+        """A loaded model that has not been measured and fits a second time, once all have rested enough."""
+        used_s = max((each.used_s for each in self._pool.residents), default=0.0)
+        rested_s = self._clock.monotonic_s() - used_s if used_s else float("inf")
+        if rested_s < min(self._idle_s, SMALL_IDLE_S):
             return None
         for each in self._pool.residents:
-            node = each.node
-            if (
-                each.presence() is Presence.LOADED
-                and self._attempts[node.node_id] < MOST_ATTEMPTS
-                and node.needed_bytes <= self._free_bytes()
-                and self._shelf.untuned(node) is not None
-            ):
+            if each.presence() is not Presence.LOADED or each.node.needed_bytes > self._free_bytes():
+                continue
+            found = self._shelf.untuned(each.node)
+            if found is None:
+                continue
+            small = found[0].size_bytes < SMALL_BYTES
+            idle_s = min(self._idle_s, SMALL_IDLE_S) if small else self._idle_s
+            most_attempts = MOST_SMALL_ATTEMPTS if small else MOST_ATTEMPTS
+            if rested_s >= idle_s and self._attempts[each.node.node_id] < most_attempts:
                 return each
         return None
 
@@ -127,6 +132,16 @@ class _IdleTuning:
         report = await self._unless_asked(tuner)
         if report is not None and not report.postponed:
             self._tunings.note(file, report, at=self._clock.now_at())
+            is_new = report.chosen != report.trials[0].tuning
+            if is_new and file.size_bytes < SMALL_BYTES and self._nobody_asks():
+                await self._load_anew(resident)
+
+    async def _load_anew(self, resident: Resident) -> None:
+        """Have a model run with what was found; whoever asks meanwhile waits for this load."""
+        pinned = resident.pinned
+        await self._pool.unload(resident.node)
+        resident.pinned = pinned
+        await asyncio.wait({self._pool.start_loading(resident.node)})
 
     def _engine_of(self, settings: LlamaSettings) -> LlamaEngine:
         engine = LlamaEngine(settings, clock=self._clock)

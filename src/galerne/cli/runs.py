@@ -13,6 +13,7 @@ from galerne.chat.figures import NARROW_SPACE, number
 from galerne.cli.learned import RememberedRuns
 from galerne.cli.needed import working_part
 from galerne.cli.screen import plain_table
+from galerne.cli.tuned import RememberedTunings
 from galerne.engines import default_threads
 from galerne.errors import UnknownId
 from galerne.language import Language, phrases
@@ -45,13 +46,18 @@ class RunComparison:
 
 
 def compare_runs(
-    catalog: Catalog, machine: Machine, runs: RememberedRuns, found: Library
+    catalog: Catalog,
+    machine: Machine,
+    runs: RememberedRuns,
+    found: Library,
+    *,
+    tunings: RememberedTunings | None = None,
 ) -> list[RunComparison]:
-    """Every model that has run here and can still be predicted."""
+    """Every model that has run here and can still be predicted, in the threads that it runs in now."""
     compared = []
     for (model_id, format_id), noted in runs.all_here().items():
         writing = [run for run in noted if run.writes]
-        plan = _plan(catalog, machine, found, model_id, format_id)
+        plan = _plan(catalog, machine, found, model_id, format_id, tunings)
         if not writing or plan is None:
             continue
         ratios = [predicted_tokens_per_s(plan, run) / run.tokens_per_s for run in writing]
@@ -73,12 +79,18 @@ def compare_runs(
 
 
 def _plan(
-    catalog: Catalog, machine: Machine, found: Library, model_id: str, format_id: str
+    catalog: Catalog,
+    machine: Machine,
+    found: Library,
+    model_id: str,
+    format_id: str,
+    tunings: RememberedTunings | None,
 ) -> ServingPlan | None:
     """Of the file that is here, else of the catalogue's rows; None where neither is."""
     for file in found.files:
         if (file.spec.id, file.weight_format.id) == (model_id, format_id):
-            part = working_part(machine, n_threads=default_threads(file.size_bytes))
+            tuned = tunings.of(file).tuning.n_threads if tunings else None
+            part = working_part(machine, n_threads=tuned or default_threads(file.size_bytes))
             return serving_plan(catalog, file.spec, file.weight_format, part, engine=LOCAL_ENGINE)
     try:
         model, weight_format = catalog.models[model_id], catalog.formats[format_id]

@@ -16,6 +16,7 @@ from galerne.cli.learned import RememberedRuns
 from galerne.cli.runs import compare_runs, runs_table
 from galerne.cli.screen import advice_line, fit_table, make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
+from galerne.cli.tuned import RememberedTunings
 from galerne.clock import SystemClock
 from galerne.language import Language, phrases
 from galerne.machine import free_memory_bytes
@@ -40,7 +41,8 @@ def fit(
     advice = advise(
         foundation.catalog, machine, free_bytes=free_now_bytes, context_tokens=context_tokens, lessons=runs.of
     )
-    comparisons = compare_runs(foundation.catalog, machine, runs, installed(settings))
+    tunings = RememberedTunings(settings.home, machine)
+    comparisons = compare_runs(foundation.catalog, machine, runs, installed(settings), tunings=tunings)
     if as_json:
         print_json({**_document(advice), "runs": [asdict(comparison) for comparison in comparisons]})
         return

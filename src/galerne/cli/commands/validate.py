@@ -23,6 +23,7 @@ from galerne.cli.runs import (
 )
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
+from galerne.cli.tuned import RememberedTunings
 from galerne.clock import SystemClock
 from galerne.language import Language, phrases
 from galerne.perf.cases import Outcome
@@ -38,7 +39,8 @@ def validate(*, as_json: bool) -> None:
     catalog = Catalog(settings.catalog_folder)
     outcomes = validate_cases(catalog, published_cases(catalog))
     machine = lay_foundation(settings, clock=SystemClock()).machine()
-    here = compare_runs(catalog, machine, RememberedRuns(settings.home, machine), installed(settings))
+    runs, tunings = RememberedRuns(settings.home, machine), RememberedTunings(settings.home, machine)
+    here = compare_runs(catalog, machine, runs, installed(settings), tunings=tunings)
     recorded = recorded_runs()
     if as_json:
         parts = [part for row in here for part in _here_documents(row)]
