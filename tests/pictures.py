@@ -23,6 +23,13 @@ def png(width: int = 48, height: int = 32, *, seed: int = 1) -> bytes:
 GIF = bytes.fromhex("47494638396101000100800000ff0000ffffff2c00000000010001000002024401003b")
 """One red pixel."""
 
+WEBP = bytes.fromhex(
+    "524946465c0000005745425056503820500000001004009d012a400040003f699ec458"
+    "b3aba7a3b1e802702d09401a6c06573df2fd5b5c78aa93fdd80000fee1c36c970bf184"
+    "d2497b58bac3fb95f7ad0ffad5eebfd5a4d3a99bf2a2f400b6eb00000000"
+)
+"""A yellow square on the sea, 64 pixels wide, as Chromium writes it."""
+
 
 def jpeg_head(width: int, height: int) -> bytes:
     """A JPEG file up to the size of its picture, with a comment and fill bytes before."""

@@ -1,7 +1,8 @@
 """Images as they come: what kind their first bytes say, how large a picture they hold. Never decoded here.
 
-A name or a media type that somebody gives is not believed. Only kinds that every engine reads are taken, and
-only pictures whose pixels fit in memory: a file of a few kilobytes can unpack to gigabytes.
+A name or a media type that somebody gives is not believed. Only kinds that engines read are taken (WebP by
+vLLM; llama.cpp refuses it like a damaged file), and only pictures whose pixels fit in memory: a file of a few
+kilobytes can unpack to gigabytes.
 """
 
 from __future__ import annotations

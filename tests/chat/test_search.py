@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galerne.chat.records import MessageStatus
-from galerne.chat.search import excerpt, fold, search_words
+from galerne.chat.search import excerpt, fold, plain, search_words
 from galerne.chat.store import open_conversations
 from galerne.clock import ManualClock
 from tests.chat.documents.test_store import empty
@@ -99,6 +99,34 @@ def test_a_common_word_does_not_hide_other_conversations(kept):
     for n in range(5):
         tell(kept, f"often {n}", "common")
     assert rare in found(kept, "common wor")
+
+
+@pytest.mark.parametrize("few", [0, 20_000])
+def test_each_owner_finds_their_own_however_many_are_elsewhere(kept, monkeypatch, few):
+    monkeypatch.setattr("galerne.chat.search._FEW", few)
+    mine = tell(kept, "mine", "galerne")
+    opened = open_conversations(kept[0]._engine.url.render_as_string(hide_password=False), clock=kept[1])
+    theirs = [tell((opened.of("ada"), kept[1]), f"theirs {n}", "galerne") for n in range(3)]
+    project = opened.of("ada").projects.add("Winds")
+    opened.of("ada").projects.move(theirs[1], project_id=project.id)
+    assert found(kept, "galer") == [mine]
+    assert [hit.conversation_id for hit in opened.of("ada").search("galer")] == theirs[::-1]
+    hits = opened.of("ada").search("galer", project_id=project.id)
+    assert [hit.conversation_id for hit in hits] == [theirs[1]]
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("## Winds", "Winds"),
+        ("a **bold** `word` and snake_case", "a bold word and snake_case"),
+        ("| a | b |\n|---|---|", " a  b  "),
+        ("2 > 1 and C# stays", "2 > 1 and C# stays"),
+    ],
+)
+def test_an_excerpt_is_shown_without_marks(written, shown):
+    assert plain(written.replace("\n", " ")) == shown
 
 
 @given(st.text(max_size=80), st.text(min_size=1, max_size=6))

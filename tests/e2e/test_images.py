@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
-from tests.pictures import png
+from tests.pictures import WEBP, png
 
 pytestmark = pytest.mark.browser
 
@@ -51,3 +51,12 @@ def test_before_it_is_sent_a_hint_says_who_would_see_an_image(fake_api, web_url,
     expect(page.locator("#sight")).to_have_text("ministral-3-3b sees no images. Galerne mini does.")
     page.locator("select[name=model]").select_option("galerne-mini")
     expect(page.locator("#sight")).to_be_hidden()
+
+
+def test_a_webp_image_is_handed_in_as_one_that_every_engine_reads(fake_api, web_url, open_page):
+    fake_api.sees = True
+    page = open_page(web_url)
+    page.locator("#attach").set_input_files([{"name": "sea.webp", "mimeType": "image/webp", "buffer": WEBP}])
+    wait_drawn(page, "#drafts .thumb")
+    image = page.request.get(page.locator("#drafts .thumb").get_attribute("src"))
+    assert image.headers["content-type"] == "image/png"

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tests.live_server import live_daemon
 from tests.models.gguf_bytes import tiny_gguf, tiny_projector
-from tests.pictures import png
+from tests.pictures import WEBP, png
 
 CHAT = "/v1/chat/completions"
 
@@ -61,8 +61,9 @@ def test_a_stream_shows_the_same_usage(api):
         (ask(image=png()[: len(png()) // 2]), 400, "image_refused"),
         (ask(image=b"hello"), 400, "image_refused"),
         (ask(image=png(1000, 1000)), 400, "context_too_long"),
+        (ask(image=WEBP), 400, "image_refused"),  # llama.cpp reads none: the page makes a PNG of it
     ],
-    ids=["blind", "cut", "no image", "too large"],
+    ids=["blind", "cut", "no image", "too large", "webp"],
 )
 def test_what_cannot_be_seen_is_refused_and_the_engine_lives(api, asked, status, code):
     response = api.post(CHAT, json=asked)

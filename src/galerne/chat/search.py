@@ -18,7 +18,7 @@ LONGEST_QUERY = 200
 _MOST_WORDS = 8
 _NEWEST_MATCHES = 2_000
 _BEFORE, _AFTER = 50, 130
-_MARKS = re.compile(r"\*{1,3}|`+|~~|(?<!\S)(?:#{1,6}|>)(?=\s)|\|[\s|:-]*")
+_MARKS = re.compile(r"\*{1,3}|`+|~~|(?<!\S)#{1,6}\s+|\|[\s|:-]*")
 
 _conversations = sa.table(
     "conversation",
@@ -41,6 +41,21 @@ _MATCHES_SQLITE = """
       CROSS JOIN conversation c ON c.id = m.conversation_id
       WHERE s.message_search MATCH :pattern AND {mine} ORDER BY s.rowid DESC LIMIT :newest)
     GROUP BY conversation_id ORDER BY newest DESC LIMIT :most"""
+# Who has few messages among many people's: theirs are listed first, not each match of everybody looked up.
+_FEW_SQLITE = """
+    WITH own AS MATERIALIZED (
+      SELECT m.position FROM conversation c CROSS JOIN message m ON m.conversation_id = c.id WHERE {mine})
+    SELECT conversation_id, max(position) AS newest FROM (
+      SELECT m.conversation_id, m.position FROM message_search s
+      CROSS JOIN message m ON m.position = s.rowid
+      WHERE s.message_search MATCH :pattern AND +s.rowid IN (SELECT position FROM own)
+      ORDER BY s.rowid DESC LIMIT :newest)
+    GROUP BY conversation_id ORDER BY newest DESC LIMIT :most"""
+_COUNT_SQLITE = """
+    SELECT count(*) FROM (
+      SELECT 1 FROM conversation c CROSS JOIN message m ON m.conversation_id = c.id WHERE {mine}
+      LIMIT :few)"""
+_FEW = 20_000
 _MATCHES_POSTGRESQL = """
     SELECT conversation_id, max(position) AS newest FROM (
       SELECT m.conversation_id, m.position FROM message m JOIN conversation c ON c.id = m.conversation_id
@@ -163,8 +178,11 @@ def _newest_matches(
         mine, facts = "c.owner = :owner", facts | {"owner": owner}
     if project_id is not None:
         mine, facts = f"{mine} AND c.project_id = :project", facts | {"project": project_id}
-    text = (_MATCHES_SQLITE if sqlite else _MATCHES_POSTGRESQL).format(mine=mine)
-    rows = connection.execute(sa.text(text), facts)
+    text = _MATCHES_POSTGRESQL
+    if sqlite:
+        n_own = connection.scalar(sa.text(_COUNT_SQLITE.format(mine=mine)), facts | {"few": _FEW})
+        text = _FEW_SQLITE if (n_own or 0) < _FEW else _MATCHES_SQLITE
+    rows = connection.execute(sa.text(text.format(mine=mine)), facts)
     return {row.conversation_id: row.newest for row in rows}
 
 

@@ -23,7 +23,7 @@ class InvalidRequest(ApiError):
 class ImageRefused(ApiError):
     """An image that is none, too large, or of a kind that is not read."""
 
-    advice = "Send a PNG, JPEG, GIF or WebP image as a data: URL in base64, of 10 MB at most."
+    advice = "Send a PNG, JPEG or GIF image (few engines read WebP) as a base64 data: URL, 10 MB at most."
     sentence = "{path}: {problem}"
     path: str
     problem: str

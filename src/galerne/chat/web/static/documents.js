@@ -61,6 +61,24 @@ function thumbnail(id) {
   return image;
 }
 
+// The local engine reads no WebP, and browsers do: it is handed in as what every engine reads.
+const LARGEST_PNG_BYTES = 8e6;
+
+async function readable(file) {
+  if (file.type !== "image/webp") return file;
+  try {
+    const picture = await createImageBitmap(file);
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [picture.width, picture.height];
+    canvas.getContext("2d").drawImage(picture, 0, 0);
+    const drawn = (type) => new Promise((done) => canvas.toBlob(done, type, 0.92));
+    const png = await drawn("image/png");
+    return png.size > LARGEST_PNG_BYTES ? await drawn("image/jpeg") : png;
+  } catch {
+    return file; // damaged: the server says so
+  }
+}
+
 async function take(file, chip) {
   if (!chip.isConnected) return; // taken away before its turn came
   const state = find("small", chip);
@@ -70,7 +88,7 @@ async function take(file, chip) {
   try {
     state.textContent = drafts.dataset.reading;
     const response = await fetch(`/ui/documents?${query}`, {
-      method: "POST", body: file, credentials: "same-origin", signal: chip.leaving.signal,
+      method: "POST", body: await readable(file), credentials: "same-origin", signal: chip.leaving.signal,
     });
     const facts = await response.json();
     if (response.ok) {
