@@ -40,7 +40,21 @@ def environment_language(environ: Mapping[str, str]) -> Language:
 
 @functools.cache
 def phrases(package: str, language: Language) -> Mapping[str, str]:
-    """The phrases of one part in one language.
+    """The phrases of one part in one language, as a person reads them.
+
+    Args:
+        package: dotted name of the package that holds ``phrases.toml``.
+        language: which table.
+    """
+    typed = phrases_as_typed(package, language)
+    if language is Language.FRENCH:
+        return {key: typeset(phrase) for key, phrase in typed.items()}
+    return typed
+
+
+@functools.cache
+def phrases_as_typed(package: str, language: Language) -> Mapping[str, str]:
+    """The same for a model or a program, which know no typography: as their author typed them.
 
     Args:
         package: dotted name of the package that holds ``phrases.toml``.
@@ -48,8 +62,6 @@ def phrases(package: str, language: Language) -> Mapping[str, str]:
     """
     text = resources.files(package).joinpath("phrases.toml").read_text(encoding="utf-8")
     table: dict[str, str] = tomllib.loads(text)[language.value]
-    if language is Language.FRENCH:
-        return {key: typeset(phrase) for key, phrase in table.items()}
     return table
 
 

@@ -14,6 +14,8 @@ def test_what_the_engine_refused_because_of_the_request_is_not_our_failure():
     for status, expected in ((400, 400), (422, 400), (500, 502), (0, 502)):
         error = EngineRefused(engine="llama.cpp", status=status, problem="x")
         assert status_of(error, Dialect.OPENAI) == expected
+        kind = body_of(error, Dialect.OPENAI, Language.ENGLISH)["error"]["type"]
+        assert kind == ("server_error" if expected >= 500 else "invalid_request_error")
 
 
 def test_waiting_is_at_least_a_second_and_whole():

@@ -174,3 +174,12 @@ def test_limits_show_what_is_left_of_them():
     (told,) = client(limits=lambda _: [standing]).get("/v1/galerne/limits").json()["data"]
     assert (told["subject"], told["unit"], told["limit"], told["remaining"]) == ("user:ada", "wh", 2.0, 1.5)
     assert told["resets_at"] == 86400.0
+
+
+@pytest.mark.parametrize("path", ["/api/tags", "/api/chat", "/v1"])
+def test_a_program_that_speaks_another_protocol_is_told_ours_and_gets_no_page(path):
+    response = client().post(path, json={}) if path == "/api/chat" else client().get(path)
+    assert response.status_code == 404
+    message = response.json()["error"]["message"]
+    assert path in message
+    assert path == "/v1" or "OpenAI" in message

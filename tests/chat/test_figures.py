@@ -1,6 +1,6 @@
 import pytest
 
-from galerne.chat.figures import decimal, duration, number, quantity, rate
+from galerne.chat.figures import decimal, duration, number, quantity, rate, share
 from galerne.language import Language
 
 EN, FR = Language.ENGLISH, Language.FRENCH
@@ -47,3 +47,9 @@ def test_decimals_and_durations():
     assert decimal(1.0, language=FR, decimals=2) == "1,00"
     assert str(duration(0.12, language=EN)) == "120\u202fms"
     assert str(duration(2.5, language=FR)) == "2,5\u202fs"
+
+
+def test_shares_are_written_in_each_language():
+    assert share(0.125, language=Language.ENGLISH, decimals=1) == "12.5%"
+    assert share(0.125, language=Language.FRENCH, decimals=1) == "12,5\u202f%"
+    assert share(1.0, language=Language.FRENCH) == "100\u202f%"

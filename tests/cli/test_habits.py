@@ -126,3 +126,11 @@ def test_the_chat_understands_the_words_of_another_program(daemon):
             terminal.wait_for(told)
         terminal.type("/bye\r")
         assert terminal.wait_for_end() == 0
+
+
+def test_what_the_daemon_refuses_is_told_once_with_what_to_do(daemon):
+    for command in ("load", "stop"):
+        refused = galerne(command, "galerne-mimi", home=daemon.home)
+        assert refused.exit_code == 3
+        assert refused.errors.count("`galerne list`") == 1
+        assert "hint of the API" not in refused.errors

@@ -1,6 +1,13 @@
 import pytest
 
-from galerne.language import Language, environment_language, phrases, preferred_language, typeset
+from galerne.language import (
+    Language,
+    environment_language,
+    phrases,
+    phrases_as_typed,
+    preferred_language,
+    typeset,
+)
 
 SPEAKING_PARTS = ["galerne.api", "galerne.chat", "galerne.cli", "galerne.machine"]
 
@@ -67,3 +74,9 @@ def test_a_part_without_phrases_is_our_own_mistake():
 def test_french_is_printed_with_its_own_spaces_and_apostrophes_however_it_was_typed(typed, printed):
     assert typeset(typed) == printed
     assert typeset(printed) == printed
+
+
+def test_what_a_model_is_asked_stays_as_it_was_typed():
+    asked = phrases_as_typed("galerne.cli", Language.FRENCH)["built_in_question"]
+    assert not {"\u202f", "\u00a0"} & set(asked)
+    assert phrases("galerne.cli", Language.FRENCH)["built_in_question"] == typeset(asked) != asked

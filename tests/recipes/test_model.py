@@ -6,7 +6,7 @@ import pytest
 from recipes.builtin import shape, texts
 from recipes.builtin.evaluate import Server
 
-from galerne.language import Language, phrases
+from galerne.language import Language, phrases_as_typed
 
 pytestmark = pytest.mark.slow
 
@@ -91,5 +91,5 @@ def test_model_answers_in_french(server: Server, question: str, intent: str) -> 
 def test_model_answers_the_first_question_of_the_command_line(
     server: Server, language: str, words: tuple[str, ...]
 ) -> None:
-    answer = server.ask(phrases("galerne.cli", Language(language))["built_in_question"])
+    answer = server.ask(phrases_as_typed("galerne.cli", Language(language))["built_in_question"])
     assert all(part in answer for part in words)

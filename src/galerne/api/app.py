@@ -74,6 +74,8 @@ def create_app(services: Services) -> FastAPI:
     for router in routers:
         app.include_router(router)
 
+    @app.api_route("/v1", methods=METHODS, include_in_schema=False)
+    @app.api_route("/api/{path:path}", methods=METHODS, include_in_schema=False)  # of Ollama's clients
     @app.api_route("/v1/{path:path}", methods=METHODS, include_in_schema=False)
     async def unknown(request: Request) -> Response:  # else pages mounted at the root would answer
         known = [route for router in routers for route in router.routes if isinstance(route, Route)]

@@ -269,6 +269,8 @@ def _body(
     code: str, *, message: str, param: str | None, status: int, dialect: Dialect, language: Language
 ) -> dict[str, Any]:
     problem = PROBLEMS[code]
+    if status < 500 <= problem.status:  # an engine refused it because of the request
+        problem = _asked(status)
     advice = phrases("galerne.api", language)[code]
     if dialect is Dialect.OPENAI:
         words = {

@@ -74,6 +74,12 @@ def quantity(value: float, unit: str, *, language: Language, digits: int = 3) ->
     return Quantity(number=text, unit=prefix if prefix in _REPLACES_UNIT else f"{prefix}{unit}")
 
 
+def share(value_ratio: float, *, language: Language, decimals: int = 0) -> str:
+    """A fraction as per cent: ``12%``, in French ``12 %``."""
+    text = decimal(100 * value_ratio, language=language, decimals=decimals)
+    return f"{text}{NARROW_SPACE}%" if language is Language.FRENCH else f"{text}%"
+
+
 def rate(value: float, unit: str, *, language: Language, digits: int = 3) -> Quantity:
     """A quantity whose unit takes no prefix, such as ``41.4 g/kWh``."""
     return Quantity(number=number(value, language=language, digits=digits), unit=unit)

@@ -54,10 +54,10 @@ def ask_daemon(
 
 
 def refusal(response: httpx.Response) -> AnswerRefused:
-    """The error that an answer with a bad status stands for."""
+    """The error that an answer with a bad status stands for; its code is ours, whatever the dialect's."""
     try:
         error = response.json()["error"]
-        code, hint = str(error["code"]), f"{error['message']}. {error.get('advice', '')}".strip()
+        code, hint = str(error.get("galerne_code") or error["code"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
         code, hint = "unknown", ""
     return AnswerRefused(status=response.status_code, problem_code=code, hint=hint)

@@ -130,6 +130,8 @@ class UnknownRoute(ApiError):
     def __str__(self) -> str:
         if self.allowed:
             return f"{self.path} answers {', '.join(self.allowed)}, not {self.method}"
+        if self.path.startswith("/api/"):
+            return f"Nothing is served at {self.path}: OpenAI's and Mistral's protocols are, under /v1"
         return f"Nothing is served at {self.path}"
 
 

@@ -10,6 +10,7 @@ from galerne.site.worked import worked_cases
 
 SAY = {language: phrases("galerne.chat.planner", language) for language in Language}
 PEOPLE = ("workload.load_ratio=", "load.n_users=1e9", "load.answers_per_user=100")
+_PLAIN = str.maketrans("\u202f\u00a0", "  ")
 
 
 def refused(*changes, case="essonne") -> str:
@@ -23,7 +24,7 @@ def refused(*changes, case="essonne") -> str:
 
 
 def french(message: str) -> str:
-    return word_refusal(message, SAY[Language.FRENCH], Language.FRENCH).replace("\u202f", " ")
+    return word_refusal(message, SAY[Language.FRENCH], Language.FRENCH).translate(_PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_powers_are_read_in_their_own_prefix():
     failure = Infeasible(
         binding_constraint="contracted power of 12 systems", needed=3.1e6, available=2e4, unit="W"
     )
-    english = word_refusal(str(failure), SAY[Language.ENGLISH], Language.ENGLISH).replace("\u202f", " ")
+    english = word_refusal(str(failure), SAY[Language.ENGLISH], Language.ENGLISH).translate(_PLAIN)
     assert "12 systems: they need 3.10 MW" in english
     assert "20.0 kW" in english
 

@@ -59,5 +59,5 @@ def chat_routes(services: Services) -> APIRouter:
 
 
 def is_strict(request: Request) -> bool:
-    """Whether a client wants to be refused where Mistral's API would refuse it."""
-    return request.headers.get("galerne-strict", "").lower() == "mistral"
+    """Whether a client wants to be refused where Mistral's API would refuse it; no value is passed over."""
+    return request.headers.get("galerne-strict", "no").strip().lower() not in {"no", "0", "false", ""}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from galerne.chat.documents.records import Citation, Passage, Position
-from galerne.language import Language, phrases
+from galerne.language import Language, phrases_as_typed
 
 PACKAGE = "galerne.chat.documents"
 
@@ -45,7 +45,7 @@ def quotation(sources: Sequence[Source], *, found: bool, model: str, language: L
         model: which cannot read documents.
         language: of our own words around them.
     """
-    say = phrases(PACKAGE, language)
+    say = phrases_as_typed(PACKAGE, language)
     parts = [say["quote_found" if found else "quote_not_found"].format(model=_code(model))]
     for n, (citation, passage) in enumerate(sources, start=1):
         place = place_text(citation.position, language=language, with_heading=False)
@@ -57,7 +57,7 @@ def quotation(sources: Sequence[Source], *, found: bool, model: str, language: L
 
 def place_text(position: Position, *, language: Language, with_heading: bool = True) -> str:
     """Where something stands, in words; empty where nothing is known."""
-    say = phrases(PACKAGE, language)
+    say = phrases_as_typed(PACKAGE, language)
     parts = []
     if position.page is not None:
         parts.append(say["place_page"].format(page=position.page))

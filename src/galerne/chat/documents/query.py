@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from galerne.chat.search import fold
-from galerne.language import Language, phrases
+from galerne.language import Language, phrases_as_typed
 
 _LONGEST_QUESTION = 2_000
 _MOST_WORDS = 24
@@ -15,7 +15,7 @@ _MOST_WORDS = 24
 
 @functools.cache
 def _filler() -> frozenset[str]:
-    tables = (phrases("galerne.chat.documents", language)["filler"] for language in Language)
+    tables = (phrases_as_typed("galerne.chat.documents", language)["filler"] for language in Language)
     return frozenset(" ".join(tables).split())
 
 

@@ -31,7 +31,7 @@ from galerne.chat.web import turn_view
 from galerne.chat.web.assets import asset_path
 from galerne.chat.web.chain import SPARK_HEIGHT, SPARK_WIDTH, spark_path
 from galerne.chat.web.turn_view import advice_for, turn_facts, turns_of_page
-from galerne.language import Language, phrases, preferred_language
+from galerne.language import Language, phrases, phrases_as_typed, preferred_language
 
 LANGUAGE_COOKIE = "galerne-language"
 THEME_COOKIE = "galerne-theme"
@@ -111,7 +111,7 @@ def conversation_page(
         model=wanted or (models[0]["id"] if models else ""),
         problem=problem,
         advice=advice_for(problem, language) if problem else "",
-        suggestions=[say[key] for key in _SUGGESTIONS],
+        suggestions=[phrases_as_typed(_PACKAGE, language)[key] for key in _SUGGESTIONS],
         tools=_tool_rows(shown, assistant),
         tool_problems=shown.tool_problems,
     )

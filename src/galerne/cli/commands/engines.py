@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from galerne.chat.figures import NARROW_SPACE, duration, number, quantity
+from galerne.chat.figures import NARROW_SPACE, decimal, duration, number, quantity, share
 from galerne.cli.caller import ask_daemon
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
@@ -47,7 +47,10 @@ def ps(*, every_model: bool, as_json: bool) -> None:
         }
         print_json({"running": [running]})
         return
-    console.print(_table(shown, language=settings.language))
+    if shown:
+        console.print(_table(shown, language=settings.language))
+    else:
+        console.print(words["ps_none"])
     summary = words["ps_summary"].format(
         address=daemon.address,
         power=quantity(chain["machine"]["power_w"], "W", language=settings.language),
@@ -117,7 +120,7 @@ def _table(rows: list[dict[str, Any]], *, language: Language) -> Table:
             str(quantity(row["resident_bytes"], "B", language=language)) if row["resident_bytes"] else "–",
             power,
             _until(row, language=language),
-            f"{row['context_tokens']}",
+            decimal(row["context_tokens"], language=language, decimals=0),
         )
     return table
 
@@ -125,7 +128,7 @@ def _table(rows: list[dict[str, Any]], *, language: Language) -> Table:
 def _state(row: dict[str, Any], *, language: Language) -> str:
     words = phrases("galerne.cli", language)
     if row["presence"] == "loading":
-        return f"{words['presence_loading']} {row['loading']['progress_ratio']:.0%}"
+        return f"{words['presence_loading']} {share(row['loading']['progress_ratio'], language=language)}"
     if row["presence"] == "loaded" and row["state"] == "crashed":
         return words["presence_restarting"]
     if row["presence"] == "installed" and row["problem"]:

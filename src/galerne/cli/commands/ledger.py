@@ -82,10 +82,13 @@ def backup(file: Path, *, as_json: bool) -> None:
     """Copy the ledger, and verify the copy.
 
     Raises:
-        StoreUnreachable: the file is there already or cannot be written.
+        InvalidRequest: the file is there already.
+        StoreUnreachable: it cannot be written.
         LedgerBroken: the ledger is not what was written.
     """
     settings = read_settings(os.environ)
+    if file.exists():
+        raise InvalidRequest(path="FILE", problem=f"{file} is there already, and a backup replaces nothing")
     with opened_ledger(settings) as ledger:
         heads = ledger.back_up(file)
     _show(heads, settings, said="ledger_backed_up", as_json=as_json, file=file)

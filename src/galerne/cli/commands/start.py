@@ -12,7 +12,7 @@ from galerne.cli.learned import RememberedRuns
 from galerne.cli.screen import advice_line, fit_table, machine_table, make_console
 from galerne.cli.settings import read_settings
 from galerne.clock import SystemClock
-from galerne.language import phrases
+from galerne.language import phrases, phrases_as_typed
 from galerne.machine import describe, free_memory_bytes
 from galerne.perf import Advice, Fit, advise
 from galerne.perf.advice import newest_of_each_shape, recent_for_general_use
@@ -29,7 +29,7 @@ def start() -> None:
     if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
         talk(settings)
         return
-    words = phrases("galerne.cli", settings.language)
+    words = phrases_as_typed("galerne.cli", settings.language)
     ask(settings, piped_text() or words["built_in_question"])
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from galerne.chat.client import ApiClient
-from galerne.chat.figures import NARROW_SPACE, number, quantity
+from galerne.chat.figures import NARROW_SPACE, number, quantity, share
 from galerne.chat.terminal.interrupt import until_interrupted
 from galerne.cli.daemon import own_key
 from galerne.cli.screen import make_console, print_json
@@ -95,6 +95,7 @@ def draw(reading: dict[str, Any], *, language: Language) -> RenderableType:
     machine, engine = reading["machine"], reading["engine"]
     table = Table.grid(padding=(0, 2))
     idle = quantity(machine["idle_w"], "W", language=language)
+    state = words.get(f"state_{engine['state']}", engine["state"])
     table.add_row(
         words["power"],
         Text(str(quantity(machine["power_w"], "W", language=language)), style="bold yellow"),
@@ -106,7 +107,7 @@ def draw(reading: dict[str, Any], *, language: Language) -> RenderableType:
         words["speed"],
         Text(speed, style="bold cyan"),
         Text(sparkline(engine["history_tokens_per_s"]), style="cyan"),
-        Text(f"{engine['model_id']}, {engine['state']}", style="dim"),
+        Text(f"{engine['model_id']}, {state}", style="dim"),
     )
     table.add_row(
         words["answers"],
@@ -122,13 +123,13 @@ def _accounts(accounts_j: dict[str, float], language: Language) -> list[Renderab
     words = phrases("galerne.cli", language)
     whole_j = accounts_j["meter"]
     parts = {name: max(0.0, accounts_j[name]) / whole_j if whole_j else 0.0 for name in ACCOUNTS}
-    bar = "".join(ACCOUNTS[name] * round(share * BAR_WIDTH) for name, share in parts.items())
+    bar = "".join(ACCOUNTS[name] * round(ratio * BAR_WIDTH) for name, ratio in parts.items())
     table = Table.grid(padding=(0, 2))
-    for name, share in parts.items():
+    for name, ratio in parts.items():
         amount = str(quantity(accounts_j[name], "J", language=language))
-        table.add_row(ACCOUNTS[name], words[f"account_{name}"], amount, f"{share:.0%}")
+        table.add_row(ACCOUNTS[name], words[f"account_{name}"], amount, share(ratio, language=language))
     table.add_row("=", words["account_meter"], str(quantity(whole_j, "J", language=language)), "")
-    return [Text(words["accounts_title"], style="bold"), Text(bar), table]
+    return [Text(words["top_accounts_title"], style="bold"), Text(bar), table]
 
 
 def sparkline(history: Sequence[float]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from galerne.chat.figures import quantity
+from galerne.chat.figures import decimal, quantity, share
 from galerne.cli.options import read_instant_at
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings
@@ -113,10 +113,11 @@ def _cells(row: UsageRow, language: Language, *, priced: bool) -> tuple[str, ...
     water_l = row.impact.site_water_l + row.impact.grid_water_l
     costs = (row.impact.cost_eur, row.impact.charged_eur) if priced else (row.impact.cost_eur,)
     return (
-        row.group,
-        str(row.n_answers),
-        str(row.prompt_tokens),
-        str(row.new_tokens),
+        phrases("galerne.cli", language)["usage_nobody"] if row.group == "-" else row.group,
+        *(
+            decimal(count, language=language, decimals=0)
+            for count in (row.n_answers, row.prompt_tokens, row.new_tokens)
+        ),
         str(quantity(row.active_j, "J", language=language)),
         str(quantity(row.full_j, "J", language=language)),
         str(quantity(co2_g, "g", language=language)),
@@ -155,11 +156,14 @@ def _print_metered(report: UsageReport, console: Console, language: Language) ->
         return
     whole_uj = sum(metered.by_method_uj.values()) or 1
     methods = ", ".join(
-        f"{words[f'method_{method}']} {energy_uj / whole_uj:.0%}"
+        f"{words[f'method_{method}']} {share(energy_uj / whole_uj, language=language)}"
         for method, energy_uj in metered.by_method_uj.items()
     )
     console.print(
-        words["metered"].format(methods=methods, coverage=f"{metered.coverage_ratio:.1%}"), style="dim"
+        words["metered"].format(
+            methods=methods, coverage=share(metered.coverage_ratio, language=language, decimals=1)
+        ),
+        style="dim",
     )
     if set(metered.by_method_uj) == {"modelled"}:
         console.print(words["metered_no_foreign"], style="dim")

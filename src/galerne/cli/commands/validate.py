@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from galerne.catalog import Catalog
-from galerne.chat.figures import decimal
+from galerne.chat.figures import decimal, share
 from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import installed
 from galerne.cli.learned import RememberedRuns
@@ -105,7 +105,8 @@ def _print_here(here: Sequence[RunComparison], *, language: Language) -> None:
         return
     console.print(runs_table(here, language=language))
     targets = words["runs_targets"].format(
-        before=f"{BEFORE_TARGET_RATIO:.0%}", after=f"{AFTER_TARGET_RATIO:.0%}"
+        before=share(BEFORE_TARGET_RATIO, language=language),
+        after=share(AFTER_TARGET_RATIO, language=language),
     )
     console.print(targets, style="dim", markup=False)
 
@@ -119,6 +120,12 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "verdict": outcome.verdict,
         "method": "modelled",
     }
+
+
+def _figure(value: float, language: Language) -> str:
+    """Four digits, with a power of ten where there are many, and the decimal comma of French."""
+    text = f"{value:,.4g}"
+    return text.replace(".", ",") if language is Language.FRENCH else text
 
 
 def _print(outcomes: Sequence[Outcome], catalog: Catalog, *, language: Language) -> None:
@@ -137,11 +144,11 @@ def _print(outcomes: Sequence[Outcome], catalog: Catalog, *, language: Language)
         case = outcome.case
         table.add_row(
             case.name,
-            f"{case.expected:,.4g}",
-            f"{outcome.ours:,.4g}",
+            _figure(case.expected, language),
+            _figure(outcome.ours, language),
             case.unit,
-            f"{outcome.ratio:.2f}",
-            f"{case.tolerance_ratio:.0%}",
+            decimal(outcome.ratio, language=language, decimals=2),
+            share(case.tolerance_ratio, language=language),
             words[f"verdict_{outcome.verdict.replace(' ', '_')}"],
             style=STYLES[outcome.verdict] if outcome.verdict != "within" else "",
         )
