@@ -1,10 +1,12 @@
 """Every route of the application, by every kind of key; receipts by owner; limits on the wire."""
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator
 
 import pytest
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -318,6 +320,24 @@ def test_the_pages_open_to_an_administrators_key_while_it_lasts(server):
     server.ledger.keys.revoke("admin", at=server.clock.now_at())
     server.clock.advance(1)
     assert server.client.get("/", headers=cookies).text == "key?"
+
+
+def test_a_key_that_was_just_seen_needs_neither_ledger_nor_thread(server, monkeypatch):
+    hops = []
+
+    async def hop(work, *arguments):
+        hops.append(arguments)
+        return work(*arguments)
+
+    monkeypatch.setattr("galerne.api.keys.asyncio.to_thread", hop)
+    door = server.app.state.doorkeeper
+    headers = Headers({"authorization": f"Bearer {server.secrets['ada']}"})
+    callers = [asyncio.run(door.admit(headers)) for _ in range(3)]
+    assert [caller.payer.owner for caller in callers] == ["ada"] * 3
+    assert len(hops) == 1
+    server.clock.advance(1)
+    asyncio.run(door.admit(headers))
+    assert len(hops) == 2
 
 
 def test_guessing_does_not_fill_the_memory():

@@ -31,11 +31,11 @@ def n_held(ledger):
 def test_requests_that_come_together_share_a_transaction_and_never_overspend(ledger):
     transactions = []
 
-    def note(connection, cursor, statement, *_):
-        if statement.startswith("BEGIN IMMEDIATE"):
-            transactions.append(statement)
+    def note(connection):
+        if connection.get_execution_options()["galerne_write"]:
+            transactions.append(connection)
 
-    event.listen(ledger._engine, "before_cursor_execute", note)
+    event.listen(ledger._engine, "begin", note)
     outcomes = ledger.quotas.hold_all([asked(f"r{n}") for n in range(16)])
     assert len(transactions) == 1
     assert [standings[0].held for standings in outcomes[:10]] == list(range(1, 11))

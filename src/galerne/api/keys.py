@@ -196,8 +196,8 @@ class Doorkeeper:
         settled = self._closed or not self._is_stale(self._asked_s)
         if key_hash is None:
             return settled
-        asked_s, _ = self._remembered.get(key_hash, (None, None))
-        return settled and not self._is_stale(asked_s)
+        asked_s, key = self._remembered.get(key_hash, (None, None))
+        return (settled or key is not None) and not self._is_stale(asked_s)
 
     def _is_stale(self, asked_s: float | None) -> bool:
         return asked_s is None or self._clock.monotonic_s() - asked_s >= FRESH_S

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 GENESIS = bytes(32)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _float(value: Any) -> float:
@@ -108,7 +109,7 @@ def link_of(previous: bytes, *, writer_id: str, position: int, kind: str, row: M
     """
     version = 2 if _newer_fields(kind, row) else 1
     body = [version, writer_id, position, kind, event_fields(kind, row)]
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    canonical = _CANONICAL.encode(body)
     return hashlib.sha256(previous + canonical.encode()).digest()
 
 

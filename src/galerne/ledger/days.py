@@ -17,7 +17,6 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Float,
-    Row,
     Select,
     Table,
     bindparam,
@@ -91,7 +90,7 @@ def _count_later(
     answers = [{"answer_id": answer_id} for answer_id in sorted(latest)]
     rows = _ANSWERS_OF.rows(connection, answers)
     now = {(settlement.answer_id, settlement.revision) for settlement in written}
-    before: dict[str, Row[Any]] = {}
+    before: dict[str, Any] = {}
     for share in _SETTLEMENTS_OF.rows(connection, answers):
         if (share.answer_id, share.revision) not in now:
             before[share.answer_id] = share
@@ -113,8 +112,8 @@ def _tokens(answer: Answer) -> list[int]:
     return [answer.usage.prompt_tokens, answer.usage.cached_tokens, answer.usage.new_tokens]
 
 
-def _shares(settlement: Settlement | Row[Any]) -> list[Any]:
-    """In the order of the columns after the tokens; before them what it says of its own standing."""
+def _shares(settlement: Any) -> list[Any]:
+    """Of a settlement or its row, in the order of the columns after the tokens; before them its standing."""
     return [
         int(not settlement.final),
         int(settlement.accelerator_uj is not None),

@@ -82,8 +82,7 @@ def _seal_and_insert(connection: Connection, events: Events, *, writer_id: str) 
 
 def _open_chain(connection: Connection, writer_id: str) -> Seal:
     """The end of a writer's chain, locked until the transaction ends."""
-    row = _CHAIN.run(connection, {"writer_id": writer_id}).first()
-    if row is not None:
+    for row in _CHAIN.run(connection, {"writer_id": writer_id}):
         return Seal(writer_id=writer_id, n_events=row.n_events, head=bytes(row.head))
     seal = Seal(writer_id=writer_id)
     connection.execute(insert(CHAINS), {"writer_id": writer_id, "n_events": 0, "head": seal.head})
@@ -142,15 +141,14 @@ def _charge(connection: Connection, events: Events) -> None:
         hold["answer_id"] = by_request.get(hold["request_id"], hold["answer_id"])
         hold["final"] = latest[hold["answer_id"]].final
     answers |= _read_answers(connection, {hold["answer_id"] for hold in held} - set(answers))
-    amounts = {
-        hold["request_id"]: _amounts(answers[hold["answer_id"]], latest[hold["answer_id"]]) for hold in held
-    }
+    charged = {hold["request_id"]: hold["answer_id"] for hold in held}
+    amounts = {request: _amounts(answers[answer], latest[answer]) for request, answer in charged.items()}
     charge_holds(connection, amounts, held)
 
 
 def _read_answers(connection: Connection, answer_ids: set[str]) -> dict[str, Answer]:
     rows = _ANSWERS_OF.rows(connection, [{"answer_id": answer_id} for answer_id in sorted(answer_ids)])
-    return {row.answer_id: answer_of(row._mapping) for row in rows}
+    return {row.answer_id: answer_of(row._asdict()) for row in rows}
 
 
 _ANSWERS_OF = ReadySelection(

@@ -280,7 +280,7 @@ def holds_of(
     requests = [{"request_id": request_id} for request_id in sorted(request_ids)]
     answers = [{"answer_id": answer_id} for answer_id in sorted(answer_ids)]
     rows = _HOLDS_OF_REQUESTS.rows(connection, requests) + _HOLDS_OF_ANSWERS.rows(connection, answers)
-    return [dict(row._mapping) for row in rows]
+    return [row._asdict() for row in rows]
 
 
 def _holds_by(column: Column[Any]) -> ReadySelection:
@@ -308,7 +308,7 @@ def _release(connection: Connection, condition: Any) -> None:
 
 def _limits(connection: Connection, subjects: Iterable[str] | None) -> list[Limit]:
     if subjects is None:
-        rows = connection.execute(_limits_where(true())).all()
+        rows: Sequence[Any] = connection.execute(_limits_where(true())).all()
     else:
         rows = _LIMITS_OF.rows(connection, [{"subject": subject} for subject in sorted(set(subjects))])
     return [

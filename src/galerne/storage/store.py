@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 
 from galerne.errors import StoreUnreachable
 from galerne.storage.migration import StoreTooNew, is_current, migrate
+from galerne.storage.ready import run_text
 
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for another writer before it gives up."""
@@ -159,10 +160,12 @@ def _prepare_sqlite(engine: Engine) -> None:
         options = connection.get_execution_options()
         if options.get("galerne_write", False):
             waits = options.get("galerne_waits", True)
-            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if waits else 'NORMAL'}")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if waits is not connection.info.get("galerne_waits"):
+                run_text(connection, f"PRAGMA synchronous={'FULL' if waits else 'NORMAL'}")
+                connection.info["galerne_waits"] = waits
+            run_text(connection, "BEGIN IMMEDIATE")
         else:
-            connection.exec_driver_sql("BEGIN")
+            run_text(connection, "BEGIN")
 
 
 def _prepare_postgresql(engine: Engine) -> None:
@@ -170,9 +173,9 @@ def _prepare_postgresql(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if not options.get("galerne_write", False):  # by default each statement would see another moment
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            run_text(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         elif not options.get("galerne_waits", True):
-            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+            run_text(connection, "SET LOCAL synchronous_commit TO off")
 
 
 def _first_line(error: BaseException) -> str:
