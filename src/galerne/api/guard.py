@@ -7,10 +7,11 @@ itself.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +34,7 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 """Set on every response that does not set its own."""
+_RAW_SECURITY_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class Guard:
@@ -72,10 +74,9 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                headers["x-request-id"] = request_id
+                own = {name for name, _ in message["headers"]}
+                signed = [header for header in _RAW_SECURITY_HEADERS if header[0] not in own]
+                message["headers"] = [*message["headers"], *signed, (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
@@ -114,14 +115,20 @@ def check_host(headers: Headers, allowed_hosts: tuple[str, ...]) -> None:
     Raises:
         Forbidden: naming what the server answers to.
     """
+    if not _is_ours(headers.get("host", ""), allowed_hosts):
+        why = f"This server does not answer to that host name, only to {', '.join(allowed_hosts)}"
+        raise Forbidden(why=why)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_ours(host: str, allowed_hosts: tuple[str, ...]) -> bool:
     name = ""
     try:
-        name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        name = urlsplit(f"//{host}").hostname or ""
         ipaddress.ip_address(name)
     except ValueError:  # not an address, or not even a host
-        if name not in allowed_hosts:
-            why = f"This server does not answer to that host name, only to {', '.join(allowed_hosts)}"
-            raise Forbidden(why=why) from None
+        return name in allowed_hosts
+    return True
 
 
 def check_origin(headers: Headers, method: str) -> None:

@@ -6,7 +6,7 @@ Names end in their unit, as Prometheus has it: joules, seconds, watts, grams, eu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,6 +14,8 @@ from prometheus_client.registry import Collector
 
 from galerne.fleet import GatewayStatus
 from galerne.ledger import Accounts, Receipt
+
+Family = TypeVar("Family", Counter, Histogram)
 
 FIRST_TOKEN_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Buckets of waiting, from one nobody notices to one nobody has."""
@@ -38,6 +40,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self._rows: dict[tuple[Any, ...], Counter | Histogram] = {}
         by_model = ("model",)
         self._answers = Counter(
             "galerne_answers", "Answers that ended.", (*by_model, "finish_reason"), registry=registry
@@ -79,23 +82,30 @@ class Metrics:
         """Count an answer. From any thread."""
         answer, usage, impact = receipt.answer, receipt.answer.usage, receipt.impact
         model = answer.model_id
-        self._answers.labels(model, answer.finish_reason.value).inc()
+        self._row(self._answers, model, answer.finish_reason.value).inc()
         for kind, n_tokens in (
             ("prompt", usage.prompt_tokens - usage.cached_tokens),
             ("cached", usage.cached_tokens),
             ("new", usage.new_tokens),
         ):
-            self._tokens.labels(model, kind).inc(max(0, n_tokens))
-        self._energy.labels(model).inc(receipt.full_j)
-        self._carbon.labels(model, "use").inc(impact.use_co2_g)
-        self._carbon.labels(model, "embodied").inc(impact.embodied_co2_g)
+            self._row(self._tokens, model, kind).inc(max(0, n_tokens))
+        self._row(self._energy, model).inc(receipt.full_j)
+        self._row(self._carbon, model, "use").inc(impact.use_co2_g)
+        self._row(self._carbon, model, "embodied").inc(impact.embodied_co2_g)
         if impact.cost_eur is not None and impact.cost_eur > 0:  # prices of the market can be negative
-            self._cost.labels(model).inc(impact.cost_eur)
-        self._queued.labels(model).observe(usage.queued_s)
+            self._row(self._cost, model).inc(impact.cost_eur)
+        self._row(self._queued, model).observe(usage.queued_s)
         if usage.new_tokens:
-            self._first_token.labels(model).observe(usage.first_token_s)
+            self._row(self._first_token, model).observe(usage.first_token_s)
         if usage.new_tokens > 1:
-            self._per_token.labels(model).observe(usage.decode_s / (usage.new_tokens - 1))
+            self._row(self._per_token, model).observe(usage.decode_s / (usage.new_tokens - 1))
+
+    def _row(self, family: Family, *labels: str) -> Family:
+        """The library looks a row up under a lock, and reads its labels anew each time."""
+        row = self._rows.get((id(family), *labels))
+        if row is None:
+            row = self._rows[id(family), *labels] = family.labels(*labels)
+        return cast("Family", row)
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
