@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import gc
 import signal
 import threading
 import time
@@ -105,14 +104,9 @@ async def _serve_until_told(
         stopping.set()
         loop.remove_signal_handler(number)
 
-    def open_doors(address: str) -> None:
-        # What is there now stays to the end; to look through all of it holds every answer up for 0.1 s.
-        gc.freeze()
-        announce(address)
-
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
-    await serve(settings, ready=open_doors, simulate=simulate, stopping=stopping)
+    await serve(settings, ready=announce, simulate=simulate, stopping=stopping)
 
 
 class _HostedDaemon:
