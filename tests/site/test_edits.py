@@ -61,6 +61,12 @@ def test_what_is_no_change_is_refused(assignment):
         read_changes([assignment])
 
 
+@pytest.mark.parametrize("value", ["nan", "{ best = 1, low = nan, high = 2 }"])
+def test_what_is_no_number_is_called_so(value):
+    with pytest.raises(InvalidScenario, match="nan is no number"):
+        read_changes([f"site.contracted_w={value}"])
+
+
 def test_a_section_takes_no_value():
     with pytest.raises(InvalidScenario, match="name a key"):
         edit_scenario(ESSONNE, {"load": 3})

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from galerne.catalog import Catalog
 from galerne.cli.settings import Settings
 from galerne.clock import Clock
-from galerne.errors import InvalidSetting
+from galerne.errors import InvalidSetting, InvalidTariff, NoSignal
 from galerne.grid import (
     ENERGY_CHARTS,
     ENTSOE,
@@ -140,7 +140,10 @@ def _spot(settings: Settings, file: TariffFile, zone: str, clock: Clock, fetch: 
     market, key = file.market or (ENTSOE if settings.entsoe_key else ENERGY_CHARTS), ""
     if market == ENTSOE:
         key = _needed(settings.entsoe_key, "GALERNE_ENTSOE_KEY", "the day-ahead tariff asks ENTSO-E")
-    spot = SpotMarket(market, zone=zone, bidding_zone=file.bidding_zone, fetch=fetch, key=key)
+    try:
+        spot = SpotMarket(market, zone=zone, bidding_zone=file.bidding_zone, fetch=fetch, key=key)
+    except NoSignal as error:
+        raise InvalidTariff(path=f"{settings.tariff}#bidding_zone", problem=f"{zone}: {error.why}") from None
     return LiveSpot(spot, clock=clock, shelf=Shelf(settings.home / "grid"))
 
 

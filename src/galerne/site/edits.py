@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -80,14 +81,17 @@ def read_changes(assignments: Iterable[str]) -> dict[str, Value]:
     """Changes from texts such as ``site.place=lyon`` or ``workload.load_ratio=0.4``; an empty value removes.
 
     Raises:
-        InvalidScenario: there is no ``=``, or no path before it.
+        InvalidScenario: there is no ``=``, or no path before it; or the number is none.
     """
     changes: dict[str, Value] = {}
     for assignment in assignments:
         path, equals, text = (part.strip() for part in assignment.partition("="))
         if not equals or not re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", path):
             raise InvalidScenario(path=assignment, problem="expected section.key=value")
-        changes[path] = _read_value(text)
+        changes[path] = value = _read_value(text)
+        numbers = value.values() if isinstance(value, Mapping) else (value,)
+        if any(isinstance(number, float) and math.isnan(number) for number in numbers):
+            raise InvalidScenario(path=path, problem="nan is no number")
     return changes
 
 

@@ -41,10 +41,9 @@ def grid(*, refresh: bool, as_json: bool) -> None:
     if as_json:
         print_json(_document(signal, catalog))
         return
-    _print(signal, catalog, settings.language)
     if spot is not None and spot.problem:
-        told = phrases("galerne.cli", settings.language)["grid_missing"].format(what=spot.problem)
-        make_console().print(told, style="yellow", markup=False)
+        signal = dataclasses.replace(signal, missing=f"{signal.missing}; {spot.problem}")
+    _print(signal, catalog, settings.language)
 
 
 def _document(signal: GridSignal, catalog: Catalog) -> dict[str, Any]:
