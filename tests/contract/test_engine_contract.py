@@ -59,10 +59,12 @@ class Model(StrEnum):
 
     BUILTIN = "builtin"
     ENDLESS = "endless"
+    SHORT = "short"
+    """Without end, in a context that is soon full: reading a long one costs its square."""
     RECITING = "reciting"
 
 
-CONTEXT_TOKENS = {Model.BUILTIN: 256, Model.ENDLESS: 8192, Model.RECITING: 256}
+CONTEXT_TOKENS = {Model.BUILTIN: 256, Model.ENDLESS: 8192, Model.SHORT: 1024, Model.RECITING: 256}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,12 @@ class Variant:
 
 def simulated(model: Model = Model.BUILTIN, *, n_slots: int = 2) -> SimulatedEngine:
     clock = ManualClock()
-    texts = {Model.BUILTIN: ANSWER, Model.ENDLESS: "mot " * 100_000, Model.RECITING: RECITED}
+    texts = {
+        Model.BUILTIN: ANSWER,
+        Model.ENDLESS: "mot " * 100_000,
+        Model.SHORT: "mot " * 100_000,
+        Model.RECITING: RECITED,
+    }
 
     async def sleep(duration_s: float) -> None:
         clock.advance(duration_s)
@@ -99,10 +106,12 @@ def model_paths(tmp_path_factory: pytest.TempPathFactory) -> dict[Model, Path]:
     folder = tmp_path_factory.mktemp("models")
     # Random weights whose likeliest token is never the last one: it ends only when the context does.
     (folder / "endless.gguf").write_bytes(tiny_gguf(context_tokens=8192))
+    (folder / "short.gguf").write_bytes(tiny_gguf(context_tokens=1024))
     (folder / "reciting.gguf").write_bytes(reciting_gguf(RECITED, after="?"))
     return {
         Model.BUILTIN: builtin_model_path(),
         Model.ENDLESS: folder / "endless.gguf",
+        Model.SHORT: folder / "short.gguf",
         Model.RECITING: folder / "reciting.gguf",
     }
 
@@ -302,11 +311,11 @@ async def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(variant)
 
 
 async def test_an_answer_ends_where_the_context_does(variant):
-    async with running(variant.make(Model.ENDLESS, n_slots=1)) as engine:
-        _, events = await read(engine.generate(ask("x" * 8000)))
+    async with running(variant.make(Model.SHORT, n_slots=1)) as engine:
+        _, events = await read(engine.generate(ask("x" * 900)))
     usage = events[-1].usage
     assert events[-1].reason is FinishReason.LENGTH
-    assert usage.prompt_tokens + usage.new_tokens <= 8192 + 1
+    assert usage.prompt_tokens + usage.new_tokens <= CONTEXT_TOKENS[Model.SHORT] + 1
 
 
 async def test_a_crash_is_told_and_the_next_request_meets_a_new_engine(variant):
