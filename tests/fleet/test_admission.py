@@ -4,6 +4,7 @@ import contextlib
 import pytest
 
 from galerne.errors import OutOfScope, QuotaExhausted
+from galerne.fleet import admission
 from galerne.fleet.admission import worst_case
 from galerne.ledger import Limit, Payer, Period, Unit
 from tests.fleet.stand import Stand, ask, delivery_of, open_stand, read_until
@@ -145,3 +146,20 @@ async def test_those_who_come_while_one_is_decided_on_share_the_next_transaction
     await asyncio.gather(*(events_of(stand.answer(ask(f"r{n}"), payer=ADA)) for n in range(12)))
     assert sum(together) == 12
     assert len(together) < 6
+
+
+async def test_one_whose_worst_case_cannot_be_worked_out_is_refused_alone(stand, monkeypatch):
+    limit(stand, 10**9)
+    estimate = admission.worst_case
+
+    def odd_one_out(node, request, accountant):
+        if request.request_id == "r3":
+            raise ZeroDivisionError
+        return estimate(node, request, accountant)
+
+    monkeypatch.setattr(admission, "worst_case", odd_one_out)
+    outcomes = await asyncio.gather(
+        *(events_of(stand.answer(ask(f"r{n}"), payer=ADA)) for n in range(6)), return_exceptions=True
+    )
+    assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)] == [3]
+    assert isinstance(outcomes[3], ZeroDivisionError)

@@ -12,13 +12,22 @@ import pytest
 from galerne.errors import InvalidModelFile
 from galerne.models import library, read_gguf_header
 from galerne.models.library import inspect_model
-from tests.models.gguf_bytes import gguf, tiny_gguf, tiny_metadata, tiny_tensors
+from galerne.models.projector import read_projector
+from tests.models.gguf_bytes import gguf, tiny_gguf, tiny_metadata, tiny_projector, tiny_tensors
 
 N_MUTANTS = 150
 """Of each kind, from one seed: the same ones each time, so that a failure can be looked at again."""
 MOST_BYTES = 32 << 20
 """Memory that reading any of them may take; hostile counts ask for exabytes."""
 HEADER_BYTES = 8000
+EYES: dict[str, bytes] = {
+    "whole": tiny_projector(),
+    "another kind": tiny_projector(kind="mlp"),
+    "wider": tiny_projector(dim=128),
+    "no encoder": tiny_projector(**{"clip.has_vision_encoder": False}),
+    "a model": tiny_gguf(),
+}
+"""Files that are called projectors."""
 
 CORPUS: dict[str, bytes] = {
     "whole": tiny_gguf(),
@@ -114,6 +123,25 @@ def test_a_mutant_is_valid_or_refused_and_takes_no_memory(mutate, tmp_path):
         tracemalloc.stop()
     assert n_refused > N_MUTANTS // 4
     assert peak_bytes < MOST_BYTES
+
+
+@pytest.mark.parametrize("mutate", MUTATIONS, ids=lambda mutate: mutate.__name__)
+def test_mutants_of_eyes_are_valid_or_refused_and_leave_their_model_usable(mutate, tmp_path):
+    rng = random.Random(mutate.__name__)
+    names, path = sorted(EYES), tmp_path / "mmproj-model-f16.gguf"
+    (tmp_path / "seeing.gguf").write_bytes(CORPUS["whole"])
+    n_refused = 0
+    for number in range(N_MUTANTS // 3):
+        path.write_bytes(mutate(rng, bytearray(EYES[names[number % len(names)]])))
+        try:
+            read = read_projector(path)
+        except InvalidModelFile:
+            n_refused += 1
+            assert "seeing" in {file.model_id for file in library(tmp_path).files}
+        else:
+            assert read.kind
+            assert read.width >= 0
+    assert n_refused >= N_MUTANTS // 15
 
 
 def test_the_corpus_itself_is_read(tmp_path):

@@ -80,12 +80,21 @@ class Admission:
         await asyncio.shield(asyncio.to_thread(self._quotas.release, request.request_id))
 
     def _hold(self, together: Sequence[_Asked]) -> Sequence[list[Standing] | Exception]:
+        """What becomes of each; one whose worst case cannot be worked out is alone refused for it."""
+        needs = [self._need(asked) for asked in together]
         try:
-            return self._quotas.hold_all([self._need(asked) for asked in together])
+            decided = iter(self._quotas.hold_all([need for need in needs if isinstance(need, Hold)]))
         except Exception as error:  # noqa: BLE001  # each is told, where it waits
             return [error for _ in together]
+        return [need if isinstance(need, Exception) else next(decided) for need in needs]
 
-    def _need(self, asked: _Asked) -> Hold:
+    def _need(self, asked: _Asked) -> Hold | Exception:
+        try:
+            return self._hold_of(asked)
+        except Exception as error:  # noqa: BLE001  # it is told, where it waits
+            return error
+
+    def _hold_of(self, asked: _Asked) -> Hold:
         return Hold(
             request_id=asked.request.request_id,
             subjects=asked.payer.subjects(asked.node.model_id),
