@@ -95,6 +95,24 @@ def test_the_figures_of_the_answer_name_the_sources_of_their_factors():
     assert figures["answer.cost_eur"].sources[0].url == "https://example.org/eurostat"
 
 
+@pytest.mark.parametrize(
+    ("name", "french"),
+    [("AMD EPYC, 2 cores", "AMD EPYC, 2 cœurs"), ("Arm, 1 core, 2 x L4", "Arm, 1 cœur, 2 x L4")],
+)
+def test_cores_are_counted_in_the_readers_language(name, french):
+    chain = chain_with_answer()
+    chain["machine"]["name"] = name
+    names = [
+        next(
+            station.detail
+            for station in view_chain(chain, language=language).stations
+            if station.key == "machine"
+        )
+        for language in (EN, FR)
+    ]
+    assert names == [name, french]
+
+
 def test_before_the_first_answer_the_chain_stands_without_it():
     view = view_chain(chain_with_answer(answer=None), language=EN)
     assert not view.has_answer

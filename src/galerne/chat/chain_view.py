@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from galerne.chat.figures import Quantity, decimal, quantity, rate
-from galerne.chat.receipt_view import PACKAGE, Source, period_of, place_name, sources_of, total_water_l
+from galerne.chat.receipt_view import (
+    PACKAGE,
+    Source,
+    machine_name,
+    period_of,
+    place_name,
+    sources_of,
+    total_water_l,
+)
 from galerne.language import Language, phrases
 
 STATIONS = ("grid", "place", "machine", "engine", "answer")
@@ -159,7 +167,10 @@ class _Writer:
             memory = self._amount(machine["memory_bytes"], "B" if self.language is Language.ENGLISH else "o")
             figures.append(self._figure("machine", "memory_bytes", "memory", memory, method="measured"))
         return self._station(
-            "machine", str(machine["name"]), tuple(figures), history=_floats(machine.get("history_w"))
+            "machine",
+            machine_name(str(machine["name"]), language=self.language),
+            tuple(figures),
+            history=_floats(machine.get("history_w")),
         )
 
     def engine(self) -> Station:

@@ -6,6 +6,7 @@ show the same. Nothing is computed here that the ledger has not computed, except
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from galerne.language import Language, phrases
 from galerne.units import KWH_J
 
 PACKAGE = "galerne.chat"
+_CORES = re.compile(r"\b(\d+) cores?\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -284,6 +286,14 @@ def period_of(grid: Mapping[str, Any], *, language: Language) -> str:
 def place_name(name: str, *, language: Language) -> str:
     """A place in the reader's words, where we have some."""
     return phrases(PACKAGE, language).get(f"place_{name}", name)
+
+
+def machine_name(name: str, *, language: Language) -> str:
+    """A machine's name with its cores counted in the reader's words."""
+    words = phrases(PACKAGE, language)
+    return _CORES.sub(
+        lambda found: words["machine_core" if found[1] == "1" else "machine_cores"].format(n=found[1]), name
+    )
 
 
 def sources_of(document: Mapping[str, Any], *fields: str) -> tuple[Source, ...]:

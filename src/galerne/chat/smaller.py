@@ -13,7 +13,7 @@ from typing import Any
 
 from galerne.chat.documents.grounding import LEAST_PARAMETERS
 from galerne.chat.figures import decimal, quantity, rate
-from galerne.chat.receipt_view import PACKAGE
+from galerne.chat.receipt_view import PACKAGE, machine_name
 from galerne.chat.records import MessageStatus, ThreadPage
 from galerne.language import Language, phrases
 from galerne.units import KWH_J
@@ -159,7 +159,7 @@ def view_smaller(found: SmallerModel, *, machine: str, language: Language) -> Sm
     )
     error_ratio = max(found.expected.error_ratio, found.answering.error_ratio)
     how = say["smaller_how"].format(
-        machine=machine,
+        machine=machine_name(machine, language=language),
         small=small,
         large=large,
         error=decimal(error_ratio * 100, language=language, decimals=0),
