@@ -97,3 +97,30 @@ def test_a_budget_holds_through_the_page_however_many_ask_at_once(tmp_path):
         usage = httpx.get(f"{url}/v1/admin/usage?group_by=owner", headers=owner).json()["rows"]
         assert [(row["group"], row["n_answers"]) for row in usage] == [("bob", 2)]
         store.close()
+
+
+@pytest.mark.browser
+def test_who_was_signed_out_while_typing_finds_the_words_again(team_url, browser):
+    context = browser.new_context(base_url=team_url, locale="en-GB", viewport=SMALL)
+    page = context.new_page()
+
+    def sign_in():
+        page.locator("#name").fill("ada")
+        page.locator("#password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator("#question")).to_be_visible()
+
+    page.goto("/")
+    sign_in()
+    page.locator("#question").fill("half a thought")
+    context.clear_cookies()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out")
+    page.get_by_role("link", name="Sign in again").click()
+    sign_in()
+    expect(page.locator("#question")).to_have_value("half a thought")
+    page.locator("[aria-controls=side]").click()
+    page.get_by_role("button", name="Sign out").click()
+    sign_in()
+    expect(page.locator("#question")).to_have_value("")
+    context.close()

@@ -2,6 +2,12 @@
 
 import pytest
 from playwright.sync_api import expect
+from tests.chat.fake_api import served
+
+from galerne.chat.client import ApiClient
+from galerne.chat.store import open_conversations
+from galerne.chat.web import create_web
+from galerne.clock import SystemClock
 
 pytestmark = pytest.mark.browser
 
@@ -99,3 +105,25 @@ def test_the_model_chosen_last_begins_the_next_conversation(web_url, open_page):
     page.keyboard.press("Control+Shift+O")
     expect(page.locator("#empty")).to_be_visible()
     expect(page.locator("select[name=model]")).to_have_value("ministral-3-3b")
+
+
+def test_a_server_that_leaves_in_the_middle_is_looked_for_until_it_is_back(fake_api, tmp_path, browser):
+    fake_api.pieces, fake_api.open_pieces = ["first\n\n", "second"], 1
+    store = open_conversations(f"sqlite:///{tmp_path / 'chat.db'}", clock=SystemClock())
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    with served(fake_api.app()) as api_url:
+        with served(create_web(ApiClient(api_url), store=store)) as url:
+            page.goto(url)
+            page.locator("#question").fill("Begin")
+            page.keyboard.press("Enter")
+            expect(page.locator(".blocks")).to_contain_text("first")
+            page.locator("#question").fill("typed meanwhile")
+        expect(page.locator("#lost")).to_be_visible(timeout=15_000)
+        with served(create_web(ApiClient(api_url), store=store), port=int(url.rpartition(":")[2])):
+            expect(page.get_by_role("button", name="Continue the answer")).to_be_visible(timeout=20_000)
+            expect(page.locator("#lost")).to_be_hidden()
+            expect(page.locator(".blocks")).to_have_text("first")
+            expect(page.locator("#question")).to_have_value("typed meanwhile")
+            context.close()
+    store.close()

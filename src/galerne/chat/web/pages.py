@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import jinja2
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -323,6 +325,11 @@ def _render(request: Request, template: str, **facts: Any) -> str:
     )
 
 
+def _coded(text: str) -> Markup:
+    """A sentence in which what is to be typed stands between backquotes."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
 @functools.cache
 def _words(language: Language) -> Mapping[str, str]:
     return {name: text for package in _PACKAGES for name, text in phrases(package, language).items()}
@@ -339,4 +346,5 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals["asset"] = asset_path
     environment.filters["plain"] = plain
+    environment.filters["coded"] = _coded
     return environment
