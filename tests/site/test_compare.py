@@ -75,11 +75,12 @@ def test_the_ranking_turns_where_an_input_says():
 
 
 def test_a_place_without_a_price_is_left_out_and_said():
-    comparison = compared(("essonne", "santiago"))
+    text = ESSONNE + "\n[[candidates]]\nplace = 'santiago'\nzone = 'AR'\n"
+    comparison = compared(("essonne", "santiago"), text=text)
     assert list(comparison.left_out) == ["santiago"]
     assert "no price" in comparison.left_out["santiago"]
     with pytest.raises(InvalidScenario, match="none can be computed"):
-        compared(("santiago",))
+        compared(("santiago",), text=text)
 
 
 @pytest.mark.parametrize(

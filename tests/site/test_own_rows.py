@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from galerne.catalog import Catalog
+from galerne.catalog import Catalog, packaged_text
 from galerne.errors import InvalidFact, InvalidScenario
 from galerne.site import hours_to_csv, plan_site, read_hourly, read_scenario
 from galerne.site.scenario import Series
@@ -106,10 +106,17 @@ def test_a_row_of_hours_that_cannot_be_is_named(folder, row, change, said):
     assert said in caught.value.problem
 
 
-def test_hours_of_a_zone_without_a_price_have_no_column_of_prices():
-    assert (
-        hours_to_csv(Catalog(), "santiago", year=2024).splitlines()[0] == "at,dry_bulb_c,wet_bulb_c,g_per_kwh"
+def test_hours_of_a_zone_without_a_price_have_no_column_of_prices(tmp_path):
+    rows = packaged_text("places.csv").splitlines()
+    (tmp_path / "places.csv").write_text(
+        "\n".join(
+            [rows[0], next(line for line in rows if line.startswith("santiago,")).replace(",CL,", ",AR,")]
+        )
     )
+    catalog = Catalog(tmp_path)
+    assert catalog.places["santiago"].zone_id == "AR"
+    head = hours_to_csv(catalog, "santiago", year=2024).splitlines()[0]
+    assert head == "at,dry_bulb_c,wet_bulb_c,g_per_kwh"
 
 
 def test_hours_of_a_leap_year_leave_its_day_out():

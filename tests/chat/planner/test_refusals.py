@@ -48,8 +48,8 @@ def french(message: str) -> str:
             "l’heure de pointe porterait 1,8 fois la pleine charge",
         ),
         (
-            ("site.place=santiago", "site.zone=CL", "money.electricity_eur_per_kwh="),
-            "aucun prix n’est connu pour le réseau CL",
+            ("site.zone=EG", "money.electricity_eur_per_kwh="),
+            "aucun prix n’est connu pour le réseau EG",
         ),
         (("workload.prompt_tokens=900000",), "font 900 400 jetons, plus que les"),
     ],
