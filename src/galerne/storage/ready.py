@@ -20,7 +20,7 @@ MOST_PLACES = 256
 
 @functools.lru_cache(maxsize=64)
 def _row_type(*names: str) -> Any:
-    return namedtuple("Row", names)
+    return namedtuple("Row", names, rename=True)
 
 
 def run_text(connection: Connection, sql: str, rows: Sequence[Sequence[Any]] = ((),)) -> list[Any]:
@@ -30,6 +30,7 @@ def run_text(connection: Connection, sql: str, rows: Sequence[Sequence[Any]] = (
         DBAPIError: the driver's error, as SQLAlchemy tells it.
     """
     cursor: Any = connection.connection.cursor()
+    dialect: Any = connection.dialect
     try:
         if len(rows) == 1:
             cursor.execute(sql, rows[0])
@@ -39,8 +40,7 @@ def run_text(connection: Connection, sql: str, rows: Sequence[Sequence[Any]] = (
             return []
         row_of = _row_type(*(column[0] for column in cursor.description))._make
         return [row_of(row) for row in cursor.fetchall()]
-    except Exception as error:
-        dialect: Any = connection.dialect
+    except dialect.dbapi.Error as error:
         raise DBAPIError.instance(sql, None, error, dialect.dbapi.Error, dialect=dialect) from error
     finally:
         cursor.close()
