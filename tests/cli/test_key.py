@@ -143,3 +143,15 @@ def test_a_key_in_the_ledger_is_enough_to_serve_others(home, here):
         answer = httpx.get(f"http://127.0.0.1:{port}/v1/models", trust_env=False)
         assert answer.status_code == 401
         assert json.loads(answer.text)["error"]["code"] == "invalid_api_key"
+
+
+def test_a_limit_is_named_as_the_table_shows_it(here):
+    here("key", "create", "ci")
+    here("key", "limit", "project:wind", "--wh-per-day", "5")
+    here("key", "limit", "key:ci", "--requests-per-day", "7")
+    subjects = {
+        row["subject"].partition(":")[0] for row in here("key", "limit", "--json").document()["limits"]
+    }
+    assert subjects == {"project", "key"}
+    assert "5 Wh per day" in here("key", "limit", "project:wind").output
+    assert here("key", "limit", "project:wind", "--project", "sea", "--wh-per-day", "1").exit_code == 2

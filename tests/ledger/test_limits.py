@@ -64,7 +64,7 @@ def test_the_limit_that_keeps_longest_is_told():
 
 def test_a_refusal_is_a_sentence_with_the_limit_and_the_value():
     refused = ask(standing(amount=3_600_000_000, spent=3_600_000_000, unit=Unit.ENERGY), need=1_800_000_000)
-    assert str(refused) == ("The limit of 1 wh per day for key:k leaves 0; this request may need 0.5")
+    assert str(refused) == ("The limit of 1 Wh per day for key:k leaves 0; this request may need 0.5")
 
 
 @given(INSTANTS, st.sampled_from([Period.MINUTE, Period.DAY, Period.MONTH]))

@@ -108,7 +108,12 @@ def rotate(
 
 
 def limit(
-    key: Annotated[str | None, typer.Argument(help="Name or id of the key whose limit it is.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name or id of the key whose limit it is; or a subject as shown, such as project:wind."
+        ),
+    ] = None,
     user: Annotated[str | None, typer.Option(help="Limit all keys of this owner together instead.")] = None,
     project: Annotated[str | None, typer.Option(help="Limit all keys of this project together.")] = None,
     model: Annotated[str | None, typer.Option(help="Limit what everybody asks of this model.")] = None,

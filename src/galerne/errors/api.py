@@ -103,8 +103,9 @@ class QuotaExhausted(ApiError):
     def __str__(self) -> str:
         left = max(0.0, self.limit - self.spent - self.held)
         span = "in total" if self.period == "total" else f"per {self.period}"
+        unit = {"wh": "Wh", "g": "g CO2e", "eur": "EUR"}.get(self.unit, self.unit)
         return (
-            f"The limit of {self.limit:.7g} {self.unit} {span} for {self.subject} leaves {left:.7g}; "
+            f"The limit of {self.limit:.7g} {unit} {span} for {self.subject} leaves {left:.7g}; "
             f"this request may need {self.needed:.7g}"
         )
 

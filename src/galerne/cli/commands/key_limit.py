@@ -19,6 +19,8 @@ from galerne.ledger import PARTS, Ledger, Limit, Period, Standing, Unit, parts_o
 MOST_PARTS = 2**62
 """What the database's whole numbers hold, with room to add."""
 NONE = "none"
+KINDS = ("key", "user", "project", "model")
+"""Who may have limits."""
 
 
 def limit(subjects: Mapping[str, str | None], amounts: Mapping[str, str], *, as_json: bool) -> None:
@@ -35,6 +37,7 @@ def limit(subjects: Mapping[str, str | None], amounts: Mapping[str, str], *, as_
     """
     settings, now_at = read_settings(os.environ), SystemClock().now_at()
     named = {kind: name for kind, name in subjects.items() if name}
+    named = _as_shown(named)
     if len(named) > 1 or (amounts and not named):
         raise InvalidRequest(path="KEY", problem="name one key, or one of --user, --project and --model")
     changes = {_unit_and_period(name): _parts(name, text) for name, text in amounts.items()}
@@ -52,6 +55,14 @@ def limit(subjects: Mapping[str, str | None], amounts: Mapping[str, str], *, as_
         print_json({"limits": [_document(standing) for standing in standings]})
         return
     _print(standings, names, settings.language)
+
+
+def _as_shown(named: dict[str, str]) -> dict[str, str]:
+    """A subject may be named as the table shows it: ``project:wind`` is ``--project wind``."""
+    kind, colon, name = named.get("key", "").partition(":")
+    if not colon or kind not in KINDS or (kind != "key" and kind in named):
+        return named
+    return {**{other: value for other, value in named.items() if other != "key"}, kind: name}
 
 
 def _subject(ledger: Ledger, named: Mapping[str, str]) -> str | None:
