@@ -34,7 +34,12 @@ def markdown_parser() -> MarkdownIt:
     return parser
 
 
-_parser = functools.cache(markdown_parser)
+@functools.cache
+def _block_parser() -> MarkdownIt:
+    """The same, which looks no further than where blocks begin."""
+    parser = markdown_parser()
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
 
 
 class BlockStream:
@@ -91,7 +96,7 @@ def provisional(tail: str) -> str:
 
 
 def _block_starts(lines: Sequence[str]) -> list[int]:
-    tokens = _parser().parse("\n".join(lines))
+    tokens = _block_parser().parse("\n".join(lines))
     return [token.map[0] for token in tokens if token.level == 0 and token.map and token.nesting >= 0]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import httpx
 
+from galerne.chat.event_lines import event_data
+from galerne.chat.refusals import raise_for_problem
 from galerne.chat.shown import on_the_wire
 from galerne.errors import AnswerRefused, ServerUnreachable
 
@@ -201,7 +202,7 @@ class ApiClient:
             AnswerRefused: ``model_loading`` while it loads; else it cannot be.
         """
         response = await self._connection().put(f"/v1/admin/engines/{model}", json={"wait_s": 0})
-        await _raise_for_problem(response)
+        await raise_for_problem(response)
 
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]], *, model: str) -> int:
         """How many tokens a conversation has, with the model's template around it, its images included."""
@@ -231,7 +232,7 @@ class ApiClient:
             response = await self._connection().post(
                 f"/v1/site/{what}", params=wanted, content=scenario.encode()
             )
-            await _raise_for_problem(response)
+            await raise_for_problem(response)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         return response
@@ -287,9 +288,9 @@ class ApiClient:
         calls: dict[int, ToolCalled] = {}
         try:
             async with self._connection().stream("POST", "/v1/chat/completions", json=body) as response:
-                await _raise_for_problem(response)
+                await raise_for_problem(response)
                 yield AnswerStart(receipt_id=response.headers.get("galerne-receipt"))
-                async for chunk in _sse_data(response):
+                async for chunk in event_data(response):
                     if text := rest.of(_text_of(chunk)):
                         yield TextPiece(text=text)
                     _collect_calls(calls, chunk)
@@ -317,7 +318,7 @@ class ApiClient:
         headers = {"accept": "application/json", "origin": self.base_url}
         try:
             async with self._connection().stream(method, path, headers=headers, **facts) as response:
-                await _raise_for_problem(response)
+                await raise_for_problem(response)
                 yield response
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
@@ -325,7 +326,7 @@ class ApiClient:
     async def _get(self, path: str) -> dict[str, Any]:
         try:
             response = await self._connection().get(path, timeout=30.0)
-            await _raise_for_problem(response)
+            await raise_for_problem(response)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         document: dict[str, Any] = response.json()
@@ -337,7 +338,7 @@ class ApiClient:
     async def _send_json(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
             response = await self._connection().request(method, path, json=body)
-            await _raise_for_problem(response)
+            await raise_for_problem(response)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         document: dict[str, Any] = response.json()
@@ -390,44 +391,8 @@ def _collect_calls(calls: dict[int, ToolCalled], chunk: Mapping[str, Any]) -> No
 
 def _end_after(end: AnswerEnd, chunk: Mapping[str, Any]) -> AnswerEnd:
     reasons = [choice["finish_reason"] for choice in chunk.get("choices", ()) if choice.get("finish_reason")]
-    return AnswerEnd(
-        finish_reason=reasons[-1] if reasons else end.finish_reason,
-        model_id=str(chunk.get("model") or end.model_id),
-        usage=chunk.get("usage") or end.usage,
-    )
-
-
-async def _sse_data(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
-    async for line in response.aiter_lines():
-        if not line.startswith("data:"):
-            continue
-        data = line[5:].strip()
-        if data == "[DONE]":
-            return
-        chunk: dict[str, Any] = json.loads(data)
-        if "error" in chunk:
-            raise _refused(response.status_code, chunk)
-        yield chunk
-
-
-async def _raise_for_problem(response: httpx.Response) -> None:
-    if response.status_code < 400:
-        return
-    await response.aread()
-    try:
-        document = response.json()
-    except ValueError:
-        document = {}
-    error = _refused(response.status_code, document if isinstance(document, dict) else {})
-    after = response.headers.get("retry-after", "")
-    raise replace(error, retry_after_s=float(after)) if after.isdecimal() else error
-
-
-def _refused(status: int, document: Mapping[str, Any]) -> AnswerRefused:
-    error = document.get("error")
-    problem: Mapping[str, Any] = error if isinstance(error, dict) else document
-    return AnswerRefused(
-        status=status,
-        problem_code=str(problem.get("code") or problem.get("type") or "error"),
-        hint=" ".join(str(problem[part]) for part in ("message", "advice") if problem.get(part)),
-    )
+    model_id, usage = str(chunk.get("model") or end.model_id), chunk.get("usage")
+    if not reasons and not usage and model_id == end.model_id:
+        return end
+    reason = reasons[-1] if reasons else end.finish_reason
+    return AnswerEnd(finish_reason=reason, model_id=model_id, usage=usage or end.usage)

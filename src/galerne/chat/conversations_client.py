@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from galerne.chat.client import ApiClient
+from galerne.chat.event_lines import event_lines
 from galerne.chat.tools.records import Decision, ToolUse
 
 
@@ -103,7 +104,7 @@ class ConversationsClient:
         """The answer as Markdown, as it is written, and what becomes of the tools it calls."""
         event = ""
         async with self._client.stream("GET", f"/ui/answers/{answer_id}/words") as response:
-            async for line in response.aiter_lines():
+            async for line in event_lines(response):
                 if line.startswith("event:"):
                     event = line[6:].strip()
                 elif line.startswith("data:"):

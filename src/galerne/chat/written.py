@@ -33,7 +33,10 @@ class WrittenAnswers(Threads):
         receipt_id: str | None = None,
         receipt: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write what an answer is by now; what is not given stays as it was."""
+        """Write what an answer is by now; what is not given stays as it was.
+
+        Words alone of one that goes on do not wait for the disk: they are written again soon.
+        """
         known = {
             "model_id": model_id,
             "problem_code": problem_code,
@@ -41,7 +44,8 @@ class WrittenAnswers(Threads):
             "receipt_id": receipt_id,
         }
         values = {"content": content, "status": status, **{k: v for k, v in known.items() if v is not None}}
-        self._update(message_id, values)
+        is_more_than_words = status is not MessageStatus.WRITING or len(values) > 2
+        self._update(message_id, values, survives_power_loss=is_more_than_words)
         if receipt:
             self.save_receipt(message_id, receipt=receipt)
 
