@@ -385,7 +385,7 @@ addEventListener("popstate", () => here() !== shown && location.reload());
 
 decorate(turns);
 if (location.hash.startsWith("#m-") && document.getElementById(location.hash.slice(1))) following = false;
-else goToEnd();
+else if (turns.childElementCount) goToEnd(); // what is said first is at the beginning of an empty page
 for (const article of turns.querySelectorAll("[data-answer]")) {
   if (article.hasAttribute("data-writing")) follow(article);
   else if (find("[data-state=provisional]", article)) settle(article);
