@@ -102,6 +102,7 @@ CALLS = {
     "pin": lambda b, a: b.pin(a.home, pinned=True),
     "set_manner": lambda b, a: b.set_manner(a.home, Manner(instructions="mine")),
     "erase": lambda b, a: b.erase(a.home),
+    "erase_every": lambda b, a: b.erase_every(),
     "projects.all": lambda b, a: b.projects.all(),
     "projects.project": lambda b, a: b.projects.project(a.project.id),
     "projects.change": lambda b, a: b.projects.change(a.project.id, name="mine", instructions=""),
