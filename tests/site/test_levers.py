@@ -2,7 +2,10 @@
 
 import pytest
 
+from galerne.catalog import default_catalog
 from galerne.errors import Infeasible
+from galerne.site import read_scenario
+from galerne.site.parts import find_parts
 from tests.site.factories import ESSONNE, changed, plan_of
 
 
@@ -45,3 +48,11 @@ def test_a_connection_too_small_for_one_system_says_by_how_much():
     with pytest.raises(Infeasible) as caught:
         plan_of(changed(contracted_w="1e5"))
     assert caught.value.needed > caught.value.available == 1e5
+
+
+def test_when_people_ask_changes_nothing_in_how_a_system_serves():
+    catalog = default_catalog()
+    one, other = (
+        find_parts(read_scenario(changed(load_ratio=ratio)), catalog).capacity for ratio in ("0.4", "0.41")
+    )
+    assert one is other
