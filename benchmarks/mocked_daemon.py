@@ -9,8 +9,8 @@ import sys
 from typing import Any
 from unittest.mock import patch
 
+from galerne.cli import main as galerne
 from galerne.cli import shelf
-from galerne.cli.app import app
 from galerne.engines import LlamaSettings, RemoteEngine, RemoteSettings
 
 N_SLOTS = 256
@@ -27,8 +27,9 @@ def main() -> None:
             )
         )
 
+    sys.argv = ["galerne", "serve", "--port", "0"]
     with patch.object(shelf, "LlamaEngine", mocked):
-        app(["serve", "--port", "0"])
+        galerne()
 
 
 if __name__ == "__main__":
