@@ -26,9 +26,9 @@ from starlette.testclient import TestClient
 
 from benchmarks.chat_page import N_TOKENS, TOKENS_PER_S, token
 from benchmarks.servers import announced, spawned
-from galerne.chat.client import ApiClient
-from galerne.chat.records import ChatMessage, Conversation, MessageStatus
-from galerne.chat.store import ChatStore, open_conversations
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.records import ChatMessage, Conversation, MessageStatus
+from galerne.chat.history.store import ChatStore, open_conversations
 from galerne.chat.web import create_web
 from galerne.clock import SystemClock
 from galerne.storage import sqlite_url

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from galerne.chat.client import ApiClient
-from galerne.chat.store import open_conversations
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.store import open_conversations
 from galerne.chat.web import create_web
 from galerne.clock import SystemClock
 from galerne.storage import sqlite_url

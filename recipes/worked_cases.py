@@ -17,9 +17,9 @@ from pathlib import Path
 from galerne.catalog import Catalog, default_catalog
 from galerne.language import Language
 from galerne.site import Scenario, SitePlan, compare_sites, plan_site, read_scenario
-from galerne.site.parts import find_parts
+from galerne.site.scenario.parts import find_parts
+from galerne.site.shown.wording import wording_in
 from galerne.site.validate import published_cases, validate
-from galerne.site.wording import wording_in
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

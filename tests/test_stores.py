@@ -3,7 +3,7 @@ from contextlib import closing
 
 import pytest
 
-from galerne.chat.store import open_conversations
+from galerne.chat.history.store import open_conversations
 from galerne.clock import ManualClock
 from galerne.ledger import Ledger
 from galerne.storage import migration, sqlite_url, store

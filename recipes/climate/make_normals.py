@@ -29,7 +29,7 @@ import psychrolib
 
 LAPSE_C_PER_M = 0.006  # mean fall of temperature with height, applied where the source gives sea level
 DAYS_PER_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-N_QUANTILES = 15  # as galerne.site.climate does
+N_QUANTILES = 15  # as galerne.site.building.climate does
 THRESHOLDS = (("dry", 9.0), ("dry", 19.0), ("dry", 24.0), ("dry", 32.0), ("wet", 10.0), ("wet", 20.0))
 
 Array = npt.NDArray[np.float64]

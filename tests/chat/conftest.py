@@ -2,8 +2,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from galerne.chat.client import ApiClient
-from galerne.chat.store import open_conversations
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.store import open_conversations
 from galerne.chat.web import create_web
 from galerne.clock import ManualClock
 from tests.chat.fake_api import FakeApi, served

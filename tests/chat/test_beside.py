@@ -2,8 +2,8 @@
 
 import pytest
 
-from galerne.chat.difference import view_difference
-from galerne.chat.records import MessageStatus
+from galerne.chat.bill.difference import view_difference
+from galerne.chat.history.records import MessageStatus
 from galerne.language import Language
 from tests.chat.fake_api import a_receipt
 from tests.chat.test_web import ask, events, wait_for, web, web_url

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from galerne.chat.records import Manner, MessageStatus
-from galerne.chat.tree import MessageTree
+from galerne.chat.history.records import Manner, MessageStatus
+from galerne.chat.history.tree import MessageTree
 from galerne.errors import UnknownConversation
 from tests.chat.fake_api import a_receipt
 

@@ -5,8 +5,8 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from rich.console import Console
 
-from galerne.chat.client import ApiClient
-from galerne.chat.receipt_view import PACKAGE
+from galerne.chat.bill.receipt import PACKAGE
+from galerne.chat.client.api import ApiClient
 from galerne.chat.terminal.completion import CommandCompleter, described
 from galerne.chat.terminal.talk import _Talk
 from galerne.language import Language, phrases

@@ -4,7 +4,7 @@ import re
 
 import sqlalchemy as sa
 
-from galerne.chat.records import ChatMessage, Conversation, MessageStatus
+from galerne.chat.history.records import ChatMessage, Conversation, MessageStatus
 from tests.chat.test_web import web, web_url
 
 __all__ = ["web", "web_url"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from galerne.chat.records import MessageStatus
+from galerne.chat.history.records import MessageStatus
 from galerne.chat.smaller import (
     LEAST_SAVED_J,
     MOST_CHARACTERS,

@@ -10,7 +10,7 @@ from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from galerne.chat.assistants import Profile
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.terminal.answer import ask_once
 from galerne.chat.terminal.chain import chain_screen
 from galerne.chat.terminal.papers import _inert

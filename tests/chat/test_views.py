@@ -1,7 +1,7 @@
 import pytest
 
+from galerne.chat.bill.receipt import PACKAGE, receipt_line, view_receipt
 from galerne.chat.chain_view import STATIONS, view_chain
-from galerne.chat.receipt_view import PACKAGE, receipt_line, view_receipt
 from galerne.language import Language, phrases
 from tests.chat.fake_api import SOURCES, FakeApi, a_chain, a_receipt
 

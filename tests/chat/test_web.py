@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.web import create_web
 from galerne.chat.web.assets import assets
 from tests.chat.fake_api import served

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.web import create_web
 from tests.chat.documents import files
 from tests.chat.documents.files import WINDS

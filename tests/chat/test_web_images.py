@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.documents import pictures
 from galerne.chat.web import create_web
 from tests.chat.documents import files

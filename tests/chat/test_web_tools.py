@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.records import UseStatus
 from galerne.chat.tools.toolbox import Toolbox

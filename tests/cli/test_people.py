@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from galerne.chat.store import open_chat
+from galerne.chat.history.store import open_chat
 from galerne.cli.app import app
 from galerne.clock import SystemClock
 from galerne.errors import AccountRefused, InvalidRequest, UnknownPerson

@@ -39,7 +39,7 @@ def test_one_question_loads_neither_pages_nor_a_conversation_nor_another_databas
     needed = "galerne.cli.commands.run, galerne.cli.serving, galerne.cli.front, galerne.chat.terminal.answer"
     unneeded = (
         "galerne.chat.web",
-        "galerne.chat.store",
+        "galerne.chat.history.store",
         "galerne.chat.terminal.talk",
         "galerne.site",
         "jinja2",

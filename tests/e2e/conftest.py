@@ -12,8 +12,8 @@ from tests.chat.fake_api import FakeApi, served
 from tests.e2e.flags import FLAGS
 from tests.live_server import live_url
 
-from galerne.chat.client import ApiClient
-from galerne.chat.store import open_conversations
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.store import open_conversations
 from galerne.chat.web import create_web
 from galerne.clock import SystemClock
 

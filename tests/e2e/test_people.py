@@ -10,9 +10,9 @@ from tests.chat.fake_api import served
 from tests.chat.people.test_store import CHEAP, PASSWORD, join
 from tests.live_server import live_daemon
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.store import open_chat, open_conversations
 from galerne.chat.people.records import Role
-from galerne.chat.store import open_chat, open_conversations
 from galerne.chat.web import create_web
 from galerne.clock import SystemClock
 from galerne.storage import read_daemon, sqlite_url

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 from tests.chat.fake_api import served
 
-from galerne.chat.client import ApiClient
-from galerne.chat.store import open_conversations
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.store import open_conversations
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.web import create_web

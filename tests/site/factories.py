@@ -5,9 +5,9 @@ import numpy as np
 
 from galerne.catalog import default_catalog
 from galerne.site import SitePlan, plan_site, read_scenario
-from galerne.site.climate import Weather, normal_calendar
-from galerne.site.cooling import CoolingPractice
-from galerne.site.facility import GridFactors, Plant
+from galerne.site.building.climate import Weather, normal_calendar
+from galerne.site.building.cooling import CoolingPractice
+from galerne.site.building.facility import GridFactors, Plant
 
 EXAMPLE = (Path(__file__).parents[2] / "examples" / "essonne.toml").read_text(encoding="utf-8")
 ESSONNE = EXAMPLE.replace("n_samples = 400", "n_samples = 60")

@@ -5,7 +5,7 @@ import pytest
 from galerne.catalog import default_catalog
 from galerne.errors import Infeasible
 from galerne.site import read_scenario
-from galerne.site.parts import find_parts
+from galerne.site.scenario.parts import find_parts
 from tests.site.factories import ESSONNE, changed, plan_of
 
 

@@ -7,7 +7,7 @@ import pytest
 from galerne.catalog import Catalog, packaged_text
 from galerne.errors import InvalidFact, InvalidScenario
 from galerne.site import hours_to_csv, plan_site, read_hourly, read_scenario
-from galerne.site.scenario import Series
+from galerne.site.scenario.records import Series
 
 OWN = Path(__file__).parents[2] / "examples" / "own"
 ALL = Series(weather="hours.csv", prices="hours.csv", carbon="hours.csv", standard_offset=1.0)

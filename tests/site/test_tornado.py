@@ -2,7 +2,7 @@ import pytest
 
 from galerne.language import Language
 from galerne.site import name_input
-from galerne.site.wording import wording_in
+from galerne.site.shown.wording import wording_in
 from tests.site.factories import changed, plan_of
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from galerne.chat.figures import Quantity, decimal, quantity, rate
-from galerne.chat.receipt_view import (
+from galerne.chat.bill.figures import Quantity, decimal, quantity, rate
+from galerne.chat.bill.receipt import (
     PACKAGE,
     Source,
     machine_name,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from galerne.chat.figures import decimal, quantity, rate
-from galerne.chat.receipt_view import PACKAGE
+from galerne.chat.bill.figures import decimal, quantity, rate
+from galerne.chat.bill.receipt import PACKAGE
 from galerne.language import Language, phrases
 
 STATES = ("loaded", "loading", "leaving", "installed", "pulling", "fits", "too_large")

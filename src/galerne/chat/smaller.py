@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from galerne.chat.bill.figures import decimal, quantity, rate
+from galerne.chat.bill.receipt import PACKAGE, machine_name
 from galerne.chat.documents.grounding import LEAST_PARAMETERS
-from galerne.chat.figures import decimal, quantity, rate
-from galerne.chat.receipt_view import PACKAGE, machine_name
-from galerne.chat.records import MessageStatus, ThreadPage
+from galerne.chat.history.records import MessageStatus, ThreadPage
 from galerne.language import Language, phrases
 from galerne.units import KWH_J
 

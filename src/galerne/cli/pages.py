@@ -15,7 +15,7 @@ from galerne.storage import sqlite_url
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from galerne.chat.store import ChatStore
+    from galerne.chat.history.store import ChatStore
     from galerne.chat.web.guard import PageKeys
 
 
@@ -33,7 +33,7 @@ class Conversations:
         Raises:
             StoreUnreachable: the database does not open.
         """
-        from galerne.chat.store import open_conversations
+        from galerne.chat.history.store import open_conversations
 
         with self._opening:
             if self._store is None:
@@ -70,7 +70,7 @@ async def open_pages(
         GalerneError: whatever does not open.
     """
     await asyncio.to_thread(load_pages)
-    from galerne.chat.client import ApiClient
+    from galerne.chat.client.api import ApiClient
     from galerne.chat.tools.configuration import read_tool_file
     from galerne.chat.tools.mcp_servers import McpServer
     from galerne.chat.tools.own import own_tools

@@ -34,7 +34,7 @@ class Planner:
     def plan(self, wish: SiteWish) -> Mapping[str, Any]:
         """A plan; in words too where the wish names a language."""
         from galerne.site import plan_to_json
-        from galerne.site.worded import word_plan
+        from galerne.site.shown.worded import word_plan
 
         made = self._plan(wish)
         words = {} if wish.language is None else {"words": word_plan(made, language=wish.language)}
@@ -42,7 +42,7 @@ class Planner:
 
     def report(self, wish: SiteWish) -> str:
         """The report of a plan, one HTML page."""
-        from galerne.site.report import render_report
+        from galerne.site.shown.report import render_report
 
         return render_report(self._plan(wish), language=wish.language or Language.ENGLISH)
 
@@ -57,7 +57,7 @@ class Planner:
     def compare(self, wish: SiteWish, places: Sequence[str], objectives: Sequence[str]) -> Mapping[str, Any]:
         """Places ranked."""
         from galerne.site import compare_sites, comparison_to_json
-        from galerne.site.ranked_words import word_comparison
+        from galerne.site.shown.ranked_words import word_comparison
 
         scenario = _scenario(wish)
         made = compare_sites(
@@ -87,7 +87,7 @@ class Planner:
 
     def choices(self, language: Language) -> Mapping[str, Any]:
         """Ids and names of what a scenario may name, with what a chooser must see beside them."""
-        from galerne.site.worded import word_rows
+        from galerne.site.shown.worded import word_rows
 
         if language in self._choices:
             return self._choices[language]
@@ -153,7 +153,7 @@ class Planner:
 
 
 def _text(wish: SiteWish) -> str:
-    from galerne.site.edits import edit_scenario, read_changes, scenario_of_json
+    from galerne.site.scenario.edits import edit_scenario, read_changes, scenario_of_json
 
     text = scenario_of_json(wish.text) if wish.is_json else wish.text
     return edit_scenario(text, read_changes(wish.changes)) if wish.changes else text

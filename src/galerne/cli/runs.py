@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from galerne.catalog import Catalog, Machine
-from galerne.chat.figures import NARROW_SPACE, number
+from galerne.chat.bill.figures import NARROW_SPACE, number
 from galerne.cli.learned import RememberedRuns
 from galerne.cli.needed import working_part
 from galerne.cli.screen import plain_table

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from galerne.chat.figures import NARROW_SPACE, decimal, number, quantity
+from galerne.chat.bill.figures import NARROW_SPACE, decimal, number, quantity
 from galerne.language import Language, phrases
 from galerne.machine import MachineReport
 from galerne.perf import Advice, Fit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from galerne.chat.figures import decimal
+from galerne.chat.bill.figures import decimal
 from galerne.cli.settings import Settings
 from galerne.cli.tuned import Tuned, told_settings
 from galerne.engines import Tuning

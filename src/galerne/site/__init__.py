@@ -2,12 +2,21 @@
 
 Front door: ``read_scenario`` and ``read_hourly``, ``plan_site``, then ``plan_to_json`` or ``summarise_plan``;
 ``compare_sites`` ranks places and ``profile_place`` shows one. The report draws and is imported apart, from
-``galerne.site.report``. ``read_history`` and ``load_profile`` make a scenario of this installation's own
-ledger; ``make_report`` is the operator's yearly report.
+``galerne.site.shown.report``. ``read_history`` and ``load_profile`` make a scenario of this installation's
+own ledger; ``make_report`` is the operator's yearly report.
+
+``scenario`` is what is asked, ``capacity`` what systems carry, ``building`` the year around them, ``shown``
+what readers see, ``eed`` the operator's report; the plan that joins them is here.
 """
 
+from galerne.site.building.facility import FacilityHour
+from galerne.site.capacity.configure import (
+    Configuration,
+    ConfigurationSearch,
+    search_configurations,
+    search_to_json,
+)
 from galerne.site.compare import OBJECTIVES, SiteComparison, compare_sites, comparison_to_json
-from galerne.site.configure import Configuration, ConfigurationSearch, search_configurations, search_to_json
 from galerne.site.eed import (
     EedReport,
     Metered,
@@ -21,19 +30,18 @@ from galerne.site.eed import (
     read_metered,
     render_eed,
 )
-from galerne.site.export import plan_to_json
-from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure
-from galerne.site.history import read_history, year_limits
-from galerne.site.hours import hours_to_csv
 from galerne.site.place import PlaceProfile, profile_place, profile_to_json
 from galerne.site.plan import Comparison, SitePlan, plan_site
-from galerne.site.profile import LoadProfile, load_profile, profile_scenario, thin_parts, word_thin
-from galerne.site.reading import locate_fault, read_scenario
-from galerne.site.scenario import Scenario
-from galerne.site.schema import scenario_schema
-from galerne.site.series import Hourly, read_hourly
-from galerne.site.summary import SummaryLine, plan_notices, summarise_plan
+from galerne.site.scenario.history import read_history, year_limits
+from galerne.site.scenario.profile import LoadProfile, load_profile, profile_scenario, thin_parts, word_thin
+from galerne.site.scenario.reading import locate_fault, read_scenario
+from galerne.site.scenario.records import Scenario
+from galerne.site.scenario.schema import scenario_schema
+from galerne.site.scenario.series import Hourly, read_hourly
+from galerne.site.shown.export import plan_to_json
+from galerne.site.shown.hours import hours_to_csv
+from galerne.site.shown.summary import SummaryLine, plan_notices, summarise_plan
 from galerne.site.tornado import name_input
 
 __all__ = [

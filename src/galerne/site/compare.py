@@ -18,9 +18,9 @@ import numpy.typing as npt
 from galerne.catalog import Catalog
 from galerne.errors import InvalidScenario
 from galerne.site.evaluate import YearOfSite, evaluate
-from galerne.site.parts import Parts, find_parts, move_parts
 from galerne.site.plan import require_connection, sample_numbers
-from galerne.site.scenario import Candidate, Scenario
+from galerne.site.scenario.parts import Parts, find_parts, move_parts
+from galerne.site.scenario.records import Candidate, Scenario
 from galerne.site.worlds import World, best_world, flat, moved_world, recording_world, swing_world
 from galerne.spread import Spread
 from galerne.units import Numeric

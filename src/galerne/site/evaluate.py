@@ -7,22 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from galerne.site.capacity import CapacityPlan
-from galerne.site.climate import Calendar, Counts, Hours, year_sum
-from galerne.site.cost import Investment, TokenShare, yearly_cost
-from galerne.site.facility import FacilityHour, facility_hours, sum_year
-from galerne.site.load import Demand, demand_of
-from galerne.site.outcome import (
-    build_numbers,
-    connection_numbers,
-    money_numbers,
-    run_numbers,
-    serve_numbers,
-    token_numbers,
-)
-from galerne.site.parts import Parts
-from galerne.site.scenario import Scenario
-from galerne.site.sizing import (
+from galerne.site.building.climate import Calendar, Counts, Hours, year_sum
+from galerne.site.building.facility import FacilityHour, facility_hours, sum_year
+from galerne.site.capacity.load import Demand, demand_of
+from galerne.site.capacity.serving import CapacityPlan
+from galerne.site.capacity.sizing import (
     ItPower,
     Sizing,
     eur_per_usd,
@@ -31,6 +20,17 @@ from galerne.site.sizing import (
     plant_of,
     size_site,
 )
+from galerne.site.cost import Investment, TokenShare, yearly_cost
+from galerne.site.outcome import (
+    build_numbers,
+    connection_numbers,
+    money_numbers,
+    run_numbers,
+    serve_numbers,
+    token_numbers,
+)
+from galerne.site.scenario.parts import Parts
+from galerne.site.scenario.records import Scenario
 from galerne.site.worlds import World, flat
 from galerne.units import HOUR_S, YEAR_S, Numeric
 

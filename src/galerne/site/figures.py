@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from galerne.site.scenario import Scenario
+from galerne.site.scenario.records import Scenario
 from galerne.site.worlds import flat
 from galerne.units import Numeric
 

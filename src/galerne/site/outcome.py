@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from galerne.perf import weights_bytes
-from galerne.site.connection import connection_steps, served_over_horizon
+from galerne.site.building.connection import connection_steps, served_over_horizon
+from galerne.site.building.facility import FacilityYear
+from galerne.site.capacity.sizing import Sizing, fact_of
 from galerne.site.cost import MILLION, Investment, TokenShare, YearlyCost
-from galerne.site.facility import FacilityYear
-from galerne.site.parts import Parts
-from galerne.site.scenario import Scenario
-from galerne.site.sizing import Sizing, fact_of
+from galerne.site.scenario.parts import Parts
+from galerne.site.scenario.records import Scenario
 from galerne.site.worlds import World
 from galerne.units import KWH_J, YEAR_S, Numeric
 

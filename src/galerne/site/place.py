@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from galerne.catalog import Catalog, ClimatePlace, Source, ZoneFactor
 from galerne.grid import direct_profile
-from galerne.site.climate import DAYS_PER_MONTH, Hours, Weather, month_hour_mean, read_weather
-from galerne.site.connection import find_lead
+from galerne.site.building.climate import DAYS_PER_MONTH, Hours, Weather, month_hour_mean, read_weather
+from galerne.site.building.connection import find_lead
 from galerne.spread import Spread
 from galerne.units import HOUR_S
 

@@ -23,15 +23,15 @@ from galerne.catalog import (
     ZoneFactor,
 )
 from galerne.errors import Infeasible, InvalidScenario
-from galerne.site.capacity import CapacityPlan
-from galerne.site.connection import final_w
+from galerne.site.building.connection import final_w
+from galerne.site.building.facility import FacilityHour
+from galerne.site.capacity.growth import GrowthYear, growth_path
+from galerne.site.capacity.serving import CapacityPlan
 from galerne.site.evaluate import YearOfSite, evaluate
-from galerne.site.facility import FacilityHour
 from galerne.site.figures import Figure, counted_figures, given_figures, make_figures
-from galerne.site.growth import GrowthYear, growth_path
-from galerne.site.parts import Parts, coarsen_parts, find_parts
-from galerne.site.scenario import Reported, Scenario
-from galerne.site.series import Hourly
+from galerne.site.scenario.parts import Parts, coarsen_parts, find_parts
+from galerne.site.scenario.records import Reported, Scenario
+from galerne.site.scenario.series import Hourly
 from galerne.site.tornado import Swing, find_deciding, find_swings, move_inputs
 from galerne.site.worlds import best_world, flat, sampled_worlds
 from galerne.units import Numeric

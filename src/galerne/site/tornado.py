@@ -9,9 +9,9 @@ import numpy as np
 
 from galerne.catalog import Fact, Row
 from galerne.site.evaluate import evaluate
-from galerne.site.parts import Parts
-from galerne.site.scenario import Scenario
-from galerne.site.wording import Wording
+from galerne.site.scenario.parts import Parts
+from galerne.site.scenario.records import Scenario
+from galerne.site.shown.wording import Wording
 from galerne.site.worlds import flat, recording_world, swing_world
 from galerne.spread import Spread
 from galerne.units import Numeric

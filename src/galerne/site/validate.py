@@ -9,7 +9,7 @@ from galerne.errors import InvalidFact
 from galerne.perf.cases import Case, Outcome, read_cases
 from galerne.perf.checks import EVALUATORS as STEP_EVALUATORS
 from galerne.perf.checks import Evaluator, parameter_cases
-from galerne.site.public_sites import site_pue_ratio, site_water_l_per_kwh
+from galerne.site.building.public_sites import site_pue_ratio, site_water_l_per_kwh
 
 EVALUATORS: Mapping[str, Evaluator] = {
     **STEP_EVALUATORS,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from galerne.catalog import Catalog
 from galerne.errors import InvalidScenario
-from galerne.site.scenario import Scenario
+from galerne.site.scenario.records import Scenario
 
 
 def examples_folder() -> Path:

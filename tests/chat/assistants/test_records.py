@@ -5,7 +5,7 @@ import json
 import pytest
 
 from galerne.chat.assistants import Assistant, Profile, manner_for, mentioned, read_assistant, write_assistant
-from galerne.chat.records import Manner
+from galerne.chat.history.records import Manner
 from galerne.errors import InvalidRequest
 
 SAILOR = Profile(

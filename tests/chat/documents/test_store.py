@@ -13,9 +13,9 @@ from galerne.chat.documents.reader import DocumentReader
 from galerne.chat.documents.retrieval import QueryVector, fuse
 from galerne.chat.documents.split import split
 from galerne.chat.documents.store import clean_name
+from galerne.chat.history.store import open_conversations
+from galerne.chat.history.temporary import open_temporary
 from galerne.chat.people.tables import metadata
-from galerne.chat.store import open_conversations
-from galerne.chat.temporary import open_temporary
 from galerne.clock import ManualClock
 from galerne.errors import UnknownDocument
 from tests.chat.documents import files

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from galerne.chat.assistants.records import Profile
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.store import open_conversations
 from galerne.chat.people.records import Role
 from galerne.chat.people.store import SESSION_S, UNUSED_S
-from galerne.chat.store import open_conversations
 from galerne.chat.web import create_web
 from galerne.clock import ManualClock
 from tests.chat.fake_api import served

@@ -3,12 +3,12 @@
 import pytest
 import sqlalchemy as sa
 
+from galerne.chat.history.store import open_conversations
 from galerne.chat.people.passwords import Hashing, check_new, is_right
 from galerne.chat.people.records import Role, device_of
 from galerne.chat.people.store import INVITATION_S, SESSION_S, UNUSED_S, PeopleStore
 from galerne.chat.people.tables import invitations, persons, sessions
 from galerne.chat.people.throttle import FORGOTTEN_S, FREE_FAILURES, LONGEST_S, Throttle
-from galerne.chat.store import open_conversations
 from galerne.clock import ManualClock
 from galerne.errors import AccountRefused, SignInDelayed, UnknownPerson
 from tests.chat.documents.test_store import POSTGRES_URL, empty, needs_postgres

@@ -1,8 +1,8 @@
 import pytest
 
 from galerne.api import create_app
-from galerne.chat.client import ApiClient
-from galerne.chat.store import open_conversations
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.store import open_conversations
 from galerne.chat.web import create_web
 from galerne.clock import ManualClock
 from tests.api.fakes import services

@@ -4,7 +4,7 @@ import pytest
 
 from galerne.chat.planner import LEVERS, changes_of, fields_of, query_of
 from galerne.site import read_scenario
-from galerne.site.edits import edit_scenario, read_changes
+from galerne.site.scenario.edits import edit_scenario, read_changes
 from galerne.site.worked import worked_cases
 
 ZONES = {"essonne": "FR", "nancy": "FR", "lyon": "FR", "tokyo": "JP"}

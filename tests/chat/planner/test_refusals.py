@@ -5,7 +5,7 @@ from galerne.chat.planner.refusals import word_refusal
 from galerne.errors import GalerneError, Infeasible
 from galerne.language import Language, phrases
 from galerne.site import plan_site, read_scenario
-from galerne.site.edits import edit_scenario, read_changes
+from galerne.site.scenario.edits import edit_scenario, read_changes
 from galerne.site.worked import worked_cases
 
 SAY = {language: phrases("galerne.chat.planner", language) for language in Language}

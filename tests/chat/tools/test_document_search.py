@@ -4,7 +4,7 @@ import json
 import re
 
 from tests.chat.documents.files import WINDS, a_pdf
-from tests.chat.test_projects import begin
+from tests.chat.history.test_projects import begin
 from tests.chat.test_web import AS_SCRIPT, OURS, ask, events
 from tests.chat.test_web_documents import hand_in, web
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.toolbox import LONGEST_RESULT, run_tool
 from galerne.clock import ManualClock

@@ -24,9 +24,9 @@ from galerne.site import (
 from galerne.site.eed.indicators import IDENTITY, RATIOS, UNITS
 from galerne.site.eed.metered import Metered
 from galerne.site.eed.sources import degree_days
-from galerne.site.history import History, MeteredStretch, year_limits
+from galerne.site.scenario.history import History, MeteredStretch, year_limits
 from tests.site.factories import plan_of
-from tests.site.test_report import Page
+from tests.site.shown.test_report import Page
 
 FORM = (Path(__file__).parents[3] / "examples" / "operator.toml").read_text(encoding="utf-8")
 CATALOG = default_catalog()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from galerne.chat.assistants.records import LONGEST_NAME, LONGEST_PURPOSE, Profile
-from galerne.chat.records import HOTTEST, LONGEST_INSTRUCTIONS, MOST_NEW_TOKENS, Manner
+from galerne.chat.history.records import HOTTEST, LONGEST_INSTRUCTIONS, MOST_NEW_TOKENS, Manner
 from galerne.errors import InvalidRequest
 
 LARGEST_FILE_BYTES = 200_000

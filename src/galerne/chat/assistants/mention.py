@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from galerne.chat.assistants.records import Assistant
-from galerne.chat.search import fold
+from galerne.chat.history.search import fold
 
 
 def mentioned(question: str, assistants: Sequence[Assistant]) -> tuple[Assistant, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from galerne.chat.records import Manner
+from galerne.chat.history.records import Manner
 
 LONGEST_NAME = 60
 LONGEST_PURPOSE = 300

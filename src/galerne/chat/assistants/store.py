@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from galerne.chat.assistants.records import LONGEST_NAME, LONGEST_PURPOSE, Assistant, Profile
-from galerne.chat.belonging import assign, dissolve
-from galerne.chat.ownership import Owner, is_of
-from galerne.chat.records import Manner
-from galerne.chat.search import fold
-from galerne.chat.tables import metadata
+from galerne.chat.history.belonging import assign, dissolve
+from galerne.chat.history.ownership import Owner, is_of
+from galerne.chat.history.records import Manner
+from galerne.chat.history.search import fold
+from galerne.chat.history.tables import metadata
 from galerne.clock import Clock
 from galerne.errors import UnknownAssistant
 from galerne.storage import reading, writing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.documents.grounding import embedder_of
 from galerne.chat.documents.pictures import read_picture
 from galerne.chat.documents.reader import DocumentReader

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.documents.prompt import Source, quotation, with_passages
 from galerne.chat.documents.query import question_words
 from galerne.chat.documents.records import Citation, Document, Passage

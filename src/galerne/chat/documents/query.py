@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Sequence
 
-from galerne.chat.search import fold
+from galerne.chat.history.search import fold
 from galerne.language import Language, phrases_as_typed
 
 _LONGEST_QUESTION = 2_000

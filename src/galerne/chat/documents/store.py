@@ -26,7 +26,7 @@ from galerne.chat.documents.tables import (
     passages,
     vectors,
 )
-from galerne.chat.ownership import Owner, is_of
+from galerne.chat.history.ownership import Owner, is_of
 from galerne.clock import Clock
 from galerne.errors import UnknownDocument
 from galerne.storage import reading, writing

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from galerne.chat.documents.records import Document, DocumentKind, Passage, Position
-from galerne.chat.tables import metadata
+from galerne.chat.history.tables import metadata
 
 files = sa.Table(
     "file",

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from galerne.chat.figures import decimal, quantity, rate
+from galerne.chat.bill.figures import decimal, quantity, rate
+from galerne.chat.bill.receipt import period_of, total_co2_g, total_water_l
 from galerne.chat.house.charts import BarChart, Slice, bar_chart, whole_bar
-from galerne.chat.receipt_view import period_of, total_co2_g, total_water_l
 from galerne.language import Language, phrases
 
 PACKAGE = "galerne.chat.house"

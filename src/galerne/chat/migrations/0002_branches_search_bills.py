@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from galerne.chat.bill import bill_of
-from galerne.chat.search import fold
+from galerne.chat.bill.amounts import bill_of
+from galerne.chat.history.search import fold
 
 revision = "0002"
 down_revision = "0001"

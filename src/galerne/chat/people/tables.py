@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from galerne.chat.tables import metadata
+from galerne.chat.history.tables import metadata
 
 persons = sa.Table(
     "person",

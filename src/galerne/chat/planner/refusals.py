@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from galerne.chat.figures import decimal, duration, quantity
+from galerne.chat.bill.figures import decimal, duration, quantity
 from galerne.chat.planner.levers import LEVERS, Lever
 from galerne.language import Language
 

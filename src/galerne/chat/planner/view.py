@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from galerne.chat.receipt_view import Source
+from galerne.chat.bill.receipt import Source
 
 TILES = (
     ("output_eur", "cost"),

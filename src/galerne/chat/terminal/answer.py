@@ -13,8 +13,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece
-from galerne.chat.receipt_view import PACKAGE, receipt_line, view_receipt
+from galerne.chat.bill.receipt import PACKAGE, receipt_line, view_receipt
+from galerne.chat.client.answer import AnswerEnd, AnswerStart, TextPiece
+from galerne.chat.client.api import ApiClient
 from galerne.chat.terminal.interrupt import until_interrupted
 from galerne.errors import GalerneError
 from galerne.language import Language, phrases

@@ -10,9 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from galerne.chat.bill.receipt import PACKAGE
 from galerne.chat.chain_view import Account, ChainView, Figure, Station, view_chain
-from galerne.chat.client import ApiClient
-from galerne.chat.receipt_view import PACKAGE
+from galerne.chat.client.api import ApiClient
 from galerne.chat.terminal.interrupt import until_interrupted
 from galerne.language import Language, phrases
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
-from galerne.chat.search import fold
+from galerne.chat.history.search import fold
 
 _PATHS = {"attach", "export"}
 _MEANING_AT = 16

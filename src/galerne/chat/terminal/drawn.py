@@ -14,8 +14,8 @@ from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.text import Text
 
+from galerne.chat.bill.receipt import PACKAGE
 from galerne.chat.blocks import BlockStream, provisional
-from galerne.chat.receipt_view import PACKAGE
 from galerne.chat.terminal.answer import OnText, TerminalAnswer
 from galerne.chat.terminal.interrupt import until_interrupted
 from galerne.language import Language, phrases

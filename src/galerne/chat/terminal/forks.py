@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from galerne.chat.conversations_client import ConversationsClient
-from galerne.chat.receipt_view import PACKAGE
+from galerne.chat.bill.receipt import PACKAGE
+from galerne.chat.client.conversations import ConversationsClient
 from galerne.language import Language, phrases
 
 

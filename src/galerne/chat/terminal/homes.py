@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.text import Text
 
-from galerne.chat.conversations_client import ConversationsClient
-from galerne.chat.receipt_view import PACKAGE
-from galerne.chat.search import fold
+from galerne.chat.bill.receipt import PACKAGE
+from galerne.chat.client.conversations import ConversationsClient
+from galerne.chat.history.search import fold
 from galerne.language import Language, phrases
 
 _NONE = "-"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from galerne.chat.conversations_client import ConversationsClient
+from galerne.chat.client.conversations import ConversationsClient
 from galerne.chat.documents.prompt import PACKAGE
 from galerne.errors import AnswerRefused
 from galerne.images import sniff

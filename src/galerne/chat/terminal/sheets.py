@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from galerne.chat.bill.figures import decimal, quantity
+from galerne.chat.bill.receipt import PACKAGE, receipt_line, total_co2_g, total_water_l, view_receipt
 from galerne.chat.blocks import split_blocks
-from galerne.chat.figures import decimal, quantity
-from galerne.chat.receipt_view import PACKAGE, receipt_line, total_co2_g, total_water_l, view_receipt
 from galerne.chat.terminal.answer import under_answer
 from galerne.chat.terminal.drawn import print_blocks
 from galerne.language import Language, phrases

@@ -15,9 +15,9 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from rich.console import Console
 from rich.text import Text
 
-from galerne.chat.client import ApiClient
-from galerne.chat.conversations_client import ConversationsClient
-from galerne.chat.receipt_view import PACKAGE
+from galerne.chat.bill.receipt import PACKAGE
+from galerne.chat.client.api import ApiClient
+from galerne.chat.client.conversations import ConversationsClient
 from galerne.chat.terminal.agreement import ask_decision
 from galerne.chat.terminal.answer import (
     OnText,

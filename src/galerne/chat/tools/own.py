@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.tools.arithmetic import calculate
 from galerne.chat.tools.document_search import DOCUMENT_SEARCH
 from galerne.chat.tools.records import Run, Tool

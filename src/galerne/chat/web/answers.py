@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from galerne.chat.client import AnswerEnd, AnswerStart, ApiClient, TextPiece, ToolCalled
-from galerne.chat.records import ChatMessage, Manner, MessageStatus
-from galerne.chat.temporary import Stores
+from galerne.chat.client.answer import AnswerEnd, AnswerStart, TextPiece, ToolCalled
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.records import ChatMessage, Manner, MessageStatus
+from galerne.chat.history.temporary import Stores
+from galerne.chat.history.turns import calls_turns
 from galerne.chat.tools.document_search import Find
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
-from galerne.chat.turns import calls_turns
 from galerne.chat.web.rendered import draw, keep_drawn
 from galerne.chat.web.tool_rounds import ToolRounds
 from galerne.chat.web.writing import WritingAnswer

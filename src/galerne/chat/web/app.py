@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from galerne.chat.chain_view import view_chain
-from galerne.chat.client import ApiClient
-from galerne.chat.records import ThreadPage
-from galerne.chat.store import ChatStore
-from galerne.chat.temporary import is_temporary, open_temporary
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.records import ThreadPage
+from galerne.chat.history.store import ChatStore
+from galerne.chat.history.temporary import is_temporary, open_temporary
 from galerne.chat.tools.records import Tool
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.web import (

@@ -19,17 +19,17 @@ from starlette.responses import (
 
 from galerne.chat.documents.grounding import find_passages, ground
 from galerne.chat.documents.pictures import Shown, show_again, shown_in, with_text
-from galerne.chat.records import (
+from galerne.chat.history.records import (
     HOTTEST,
     LONGEST_INSTRUCTIONS,
     MOST_NEW_TOKENS,
     ChatMessage,
     Manner,
 )
-from galerne.chat.threads import PAGE_MESSAGES
+from galerne.chat.history.threads import PAGE_MESSAGES
+from galerne.chat.history.turns import answer_turns
 from galerne.chat.tools.document_search import MOST_PASSAGES
 from galerne.chat.tools.records import Decision
-from galerne.chat.turns import answer_turns
 from galerne.chat.web import pages
 from galerne.chat.web.answers import Plan
 from galerne.chat.web.choice import choose, combined_manner

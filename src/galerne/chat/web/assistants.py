@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from galerne.chat.assistants import Assistant, Profile, read_assistant, write_assistant
 from galerne.chat.assistants.exchange import LARGEST_FILE_BYTES
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.documents.records import Document
-from galerne.chat.records import Manner
+from galerne.chat.history.records import Manner
 from galerne.chat.tools.records import Tool
 from galerne.chat.web import pages
 from galerne.chat.web.asking import read_manner

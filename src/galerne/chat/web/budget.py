@@ -7,7 +7,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from galerne.chat.budget import PERIODS, UNITS, SoftBudget, view_limit, view_soft
+from galerne.chat.bill.budget import PERIODS, UNITS, SoftBudget, view_limit, view_soft
 from galerne.chat.web import pages
 from galerne.chat.web.guard import read_form
 from galerne.chat.web.parts import Web, wants_json

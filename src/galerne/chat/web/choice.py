@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from galerne.chat.assistants import Assistant, manner_for, mentioned
-from galerne.chat.client import ApiClient
-from galerne.chat.conversations import ConversationStore
-from galerne.chat.records import Conversation, Manner
-from galerne.chat.temporary import is_temporary
+from galerne.chat.client.api import ApiClient
+from galerne.chat.history.conversations import ConversationStore
+from galerne.chat.history.records import Conversation, Manner
+from galerne.chat.history.temporary import is_temporary
 from galerne.chat.web.parts import Web
 
 

@@ -8,12 +8,12 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from galerne.chat.archive import write_archive
-from galerne.chat.bill import bill_of
-from galerne.chat.bill_view import bill_line, view_bill
-from galerne.chat.receipt_view import PACKAGE, receipt_line, view_receipt
-from galerne.chat.records import ChatMessage, Conversation
-from galerne.chat.tree import MessageTree
+from galerne.chat.archive.conversations import write_archive
+from galerne.chat.bill.amounts import bill_of
+from galerne.chat.bill.receipt import PACKAGE, receipt_line, view_receipt
+from galerne.chat.bill.words import bill_line, view_bill
+from galerne.chat.history.records import ChatMessage, Conversation
+from galerne.chat.history.tree import MessageTree
 from galerne.chat.web.markdown import render_page
 from galerne.language import Language, phrases
 

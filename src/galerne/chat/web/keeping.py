@@ -11,11 +11,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from galerne.chat.archive import LARGEST_FILE_BYTES, Thread, read_archive, write_archive
-from galerne.chat.archive_papers import Papers, papers_written, read_papers, with_papers
-from galerne.chat.bill_view import view_bill
-from galerne.chat.conversations import ConversationStore
-from galerne.chat.records import Conversation
+from galerne.chat.archive.conversations import LARGEST_FILE_BYTES, Thread, read_archive, write_archive
+from galerne.chat.archive.papers import Papers, papers_written, read_papers, with_papers
+from galerne.chat.bill.words import view_bill
+from galerne.chat.history.conversations import ConversationStore
+from galerne.chat.history.records import Conversation
 from galerne.chat.web import pages
 from galerne.chat.web.choice import named
 from galerne.chat.web.export import FORMATS, export_conversation

@@ -16,18 +16,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from galerne.chat.assistants import Assistant
-from galerne.chat.bill import Bill
-from galerne.chat.bill_view import BillView, view_bill
-from galerne.chat.budget import BudgetView
+from galerne.chat.bill.amounts import Bill
+from galerne.chat.bill.budget import BudgetView
+from galerne.chat.bill.difference import view_difference
+from galerne.chat.bill.words import BillView, view_bill
 from galerne.chat.chain_view import ChainView
-from galerne.chat.difference import view_difference
 from galerne.chat.documents.records import Document
+from galerne.chat.history.projects import Project
+from galerne.chat.history.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
+from galerne.chat.history.search import SearchHit, plain
+from galerne.chat.history.temporary import Stores
 from galerne.chat.model_view import ModelRow
-from galerne.chat.projects import Project
-from galerne.chat.records import ChatMessage, Conversation, Manner, MessageStatus, ThreadPage
-from galerne.chat.search import SearchHit, plain
 from galerne.chat.smaller import SmallerView
-from galerne.chat.temporary import Stores
 from galerne.chat.tools.records import Tool, ToolUse
 from galerne.chat.web import turn_view
 from galerne.chat.web.assets import asset_path

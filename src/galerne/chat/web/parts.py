@@ -11,12 +11,12 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.documents.desk import DocumentDesk
-from galerne.chat.ownership import Owner
+from galerne.chat.history.ownership import Owner
+from galerne.chat.history.store import ChatStore
+from galerne.chat.history.temporary import Stores
 from galerne.chat.people.records import Person
-from galerne.chat.store import ChatStore
-from galerne.chat.temporary import Stores
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.web.answers import AnswerDesk
 

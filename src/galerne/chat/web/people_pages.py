@@ -9,8 +9,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from galerne.chat.budget import view_limit
-from galerne.chat.figures import quantity
+from galerne.chat.bill.budget import view_limit
+from galerne.chat.bill.figures import quantity
 from galerne.chat.house.view import PACKAGE as HOUSE
 from galerne.chat.house.view import view_usage
 from galerne.chat.people.passwords import SHORTEST

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from galerne.chat.records import ChatMessage
-from galerne.chat.temporary import Stores
+from galerne.chat.history.records import ChatMessage
+from galerne.chat.history.temporary import Stores
+from galerne.chat.history.turns import card_mark, parts_of
 from galerne.chat.tools.records import ToolUse
-from galerne.chat.turns import card_mark, parts_of
 from galerne.chat.web.markdown import render_page, renderer_version
 
 

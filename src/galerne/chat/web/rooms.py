@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.documents.desk import DocumentDesk
-from galerne.chat.ownership import Owner
-from galerne.chat.store import ChatStore
-from galerne.chat.temporary import Stores
+from galerne.chat.history.ownership import Owner
+from galerne.chat.history.store import ChatStore
+from galerne.chat.history.temporary import Stores
 from galerne.chat.tools.own import own_tools
 from galerne.chat.tools.toolbox import Toolbox
 from galerne.chat.web.answers import AnswerDesk

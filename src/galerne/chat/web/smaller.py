@@ -7,8 +7,8 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from galerne.chat.conversations import ConversationStore
-from galerne.chat.records import ChatMessage
+from galerne.chat.history.conversations import ConversationStore
+from galerne.chat.history.records import ChatMessage
 from galerne.chat.smaller import find_smaller, is_plain, view_smaller
 from galerne.chat.web import pages
 from galerne.chat.web.choice import combined_manner

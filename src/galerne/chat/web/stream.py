@@ -7,9 +7,9 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeAlias
 
-from galerne.chat.records import ChatMessage
+from galerne.chat.history.records import ChatMessage
+from galerne.chat.history.turns import parts_of
 from galerne.chat.tools.records import ToolUse
-from galerne.chat.turns import parts_of
 from galerne.chat.web.markdown import render_page
 from galerne.chat.web.writing import News, Piece, WritingAnswer
 

@@ -6,12 +6,13 @@ import asyncio
 import dataclasses
 from collections.abc import Sequence
 
-from galerne.chat.client import ApiClient, ToolCalled
+from galerne.chat.client.answer import ToolCalled
+from galerne.chat.client.api import ApiClient
 from galerne.chat.documents.grounding import Found
 from galerne.chat.documents.prompt import Source
 from galerne.chat.documents.records import MOST_CITATIONS
-from galerne.chat.records import Manner
-from galerne.chat.temporary import Stores
+from galerne.chat.history.records import Manner
+from galerne.chat.history.temporary import Stores
 from galerne.chat.tools.document_search import Cite, Find, bound_search
 from galerne.chat.tools.records import Decision, Tool, ToolUse, UseStatus
 from galerne.chat.tools.toolbox import Toolbox, run_tool

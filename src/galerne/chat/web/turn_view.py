@@ -6,16 +6,16 @@ from typing import Any
 
 from markupsafe import Markup
 
-from galerne.chat.budget import opens_text
-from galerne.chat.difference import view_difference
+from galerne.chat.bill.budget import opens_text
+from galerne.chat.bill.difference import view_difference
+from galerne.chat.bill.figures import quantity
+from galerne.chat.bill.receipt import view_receipt
 from galerne.chat.documents.prompt import place_text
 from galerne.chat.documents.records import Document
-from galerne.chat.figures import quantity
-from galerne.chat.receipt_view import view_receipt
-from galerne.chat.records import ChatMessage, MessageStatus, ThreadPage
-from galerne.chat.temporary import Stores
+from galerne.chat.history.records import ChatMessage, MessageStatus, ThreadPage
+from galerne.chat.history.temporary import Stores
+from galerne.chat.history.turns import marked_use
 from galerne.chat.tools.records import ToolUse
-from galerne.chat.turns import marked_use
 from galerne.chat.web.markdown import cited_numbers, renderer_version
 from galerne.chat.web.rendered import draw, keep_drawn
 from galerne.language import Language, phrases

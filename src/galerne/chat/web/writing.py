@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from galerne.chat.blocks import BlockStream
-from galerne.chat.records import ChatMessage, MessageStatus
+from galerne.chat.history.records import ChatMessage, MessageStatus
+from galerne.chat.history.turns import parts_of
 from galerne.chat.tools.records import Decision, ToolUse
-from galerne.chat.turns import parts_of
 from galerne.chat.web.markdown import render_block, render_open_block
 
 _FRAME_S = 0.08  # a dozen times a second reads as a flow, and half as often costs half

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from galerne.chat.figures import NARROW_SPACE, number, quantity
+from galerne.chat.bill.figures import NARROW_SPACE, number, quantity
 from galerne.cli.caller import refusal
 from galerne.cli.daemon import attach_or_host, own_key
 from galerne.cli.screen import make_console, plain_table, print_json

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 
-from galerne.chat.client import ApiClient
+from galerne.chat.client.api import ApiClient
 from galerne.chat.terminal.chain import chain_screen
 from galerne.cli.daemon import attach_or_host, own_key
 from galerne.cli.screen import make_console, print_json

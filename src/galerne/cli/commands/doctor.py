@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 
-from galerne.chat.figures import quantity
+from galerne.chat.bill.figures import quantity
 from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import installed
 from galerne.cli.metering import idle_tracker, survey

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from galerne.chat.figures import NARROW_SPACE, decimal, duration, number, quantity, share
+from galerne.chat.bill.figures import NARROW_SPACE, decimal, duration, number, quantity, share
 from galerne.cli.caller import ask_daemon
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from galerne.catalog import Catalog
-from galerne.chat.figures import duration, rate
+from galerne.chat.bill.figures import duration, rate
 from galerne.cli.electricity import PACKAGED, make_live, make_source, make_spot, with_live
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from galerne.chat.figures import NARROW_SPACE, decimal, quantity
+from galerne.chat.bill.figures import NARROW_SPACE, decimal, quantity
 from galerne.cli.installed import installed
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings

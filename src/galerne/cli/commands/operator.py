@@ -37,7 +37,7 @@ from galerne.site import (
     word_thin,
     year_limits,
 )
-from galerne.site.wording import wording_in
+from galerne.site.shown.wording import wording_in
 from galerne.site.worked import catalog_for
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from galerne.chat.history.store import ChatStore, open_chat
 from galerne.chat.people.records import Person, Role
-from galerne.chat.store import ChatStore, open_chat
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import Settings, read_settings
 from galerne.clock import SystemClock

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from galerne.api import PriceList, price_list
-from galerne.chat.figures import rate
+from galerne.chat.bill.figures import rate
 from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.screen import make_console, method_label, plain_table, print_json
 from galerne.cli.settings import read_settings

@@ -17,7 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from galerne.chat.figures import number, quantity
+from galerne.chat.bill.figures import number, quantity
 from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.screen import make_console, print_json_line
 from galerne.cli.settings import Settings, read_settings

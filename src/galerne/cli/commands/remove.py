@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from galerne.chat.figures import quantity
+from galerne.chat.bill.figures import quantity
 from galerne.cli.caller import ask_daemon
 from galerne.cli.installed import find_installed, installed
 from galerne.cli.screen import make_console, print_json

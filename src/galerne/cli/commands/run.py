@@ -130,7 +130,7 @@ def ask(
     """One answer and its receipt; of the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
-        from galerne.chat.client import ApiClient
+        from galerne.chat.client.api import ApiClient
         from galerne.chat.terminal.answer import ask_once
         from galerne.cli.screen import make_console
 
@@ -158,7 +158,7 @@ def talk(settings: Settings, *, model: str | None = None, files: Sequence[Path] 
     """A conversation in the terminal; with the model that is served, unless one is named."""
 
     async def go(address: str) -> None:
-        from galerne.chat.client import ApiClient
+        from galerne.chat.client.api import ApiClient
         from galerne.chat.terminal.talk import run_chat
         from galerne.cli.screen import make_console
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from galerne.chat.figures import decimal, quantity
+from galerne.chat.bill.figures import decimal, quantity
 from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.installed import find_installed, installed
 from galerne.cli.needed import needed_bytes

@@ -43,10 +43,10 @@ from galerne.site import (
     search_configurations,
     search_to_json,
 )
-from galerne.site.edits import edit_scenario, read_changes
-from galerne.site.scenario import SAMPLES
-from galerne.site.worded import warn_of, word_growth
-from galerne.site.wording import wording_in
+from galerne.site.scenario.edits import edit_scenario, read_changes
+from galerne.site.scenario.records import SAMPLES
+from galerne.site.shown.worded import warn_of, word_growth
+from galerne.site.shown.wording import wording_in
 from galerne.site.worked import catalog_for, find_scenario
 
 
@@ -272,7 +272,7 @@ def _require_writable(path: Path) -> None:
 def _write_report(
     site_plan: SitePlan, path: Path, language: Language, on_progress: Callable[[float], None]
 ) -> None:
-    from galerne.site.report import render_report  # draws: loaded only when a report is asked for
+    from galerne.site.shown.report import render_report  # draws: loaded only when a report is asked for
 
     try:
         path.write_text(

@@ -18,9 +18,9 @@ from galerne.site import (
     name_input,
     summarise_plan,
 )
-from galerne.site.ranked_words import word_comparison, word_lead
-from galerne.site.worded import names_in, word_ends, word_growth
-from galerne.site.wording import wording_in
+from galerne.site.shown.ranked_words import word_comparison, word_lead
+from galerne.site.shown.worded import names_in, word_ends, word_growth
+from galerne.site.shown.wording import wording_in
 from galerne.units import HOUR_S
 
 SWINGS_SHOWN = 8

@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from galerne.chat.client import ApiClient
-from galerne.chat.figures import NARROW_SPACE, number, quantity, share
+from galerne.chat.bill.figures import NARROW_SPACE, number, quantity, share
+from galerne.chat.client.api import ApiClient
 from galerne.chat.terminal.interrupt import until_interrupted
 from galerne.cli.daemon import own_key
 from galerne.cli.screen import make_console, print_json

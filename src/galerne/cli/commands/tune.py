@@ -6,7 +6,7 @@ import asyncio
 import os
 from dataclasses import replace
 
-from galerne.chat.figures import NARROW_SPACE, number, quantity
+from galerne.chat.bill.figures import NARROW_SPACE, number, quantity
 from galerne.cli.foundation import Foundation, lay_foundation
 from galerne.cli.installed import find_installed, installed
 from galerne.cli.needed import needed_bytes

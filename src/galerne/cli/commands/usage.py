@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from galerne.chat.figures import decimal, quantity, share
+from galerne.chat.bill.figures import decimal, quantity, share
 from galerne.cli.options import read_instant_at
 from galerne.cli.screen import make_console, plain_table, print_json
 from galerne.cli.settings import read_settings

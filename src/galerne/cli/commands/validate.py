@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from galerne.catalog import Catalog
-from galerne.chat.figures import decimal, share
+from galerne.chat.bill.figures import decimal, share
 from galerne.cli.foundation import lay_foundation
 from galerne.cli.installed import installed
 from galerne.cli.learned import RememberedRuns

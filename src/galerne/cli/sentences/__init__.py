@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from galerne.chat.figures import quantity
+from galerne.chat.bill.figures import quantity
 from galerne.errors import (
     AnswerRefused,
     DoesNotFit,

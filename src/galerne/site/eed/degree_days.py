@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from galerne.site.climate import DAYS_PER_MONTH, Weather
+from galerne.site.building.climate import DAYS_PER_MONTH, Weather
 
 THRESHOLD_C = 24.0
 BASE_C = 21.0

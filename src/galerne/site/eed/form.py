@@ -10,7 +10,7 @@ from typing import Any
 from galerne.errors import InvalidScenario
 from galerne.language import Language
 from galerne.site.eed.indicators import IDENTITY, RATIOS, UNITS, EedReport, RegisteredMeter
-from galerne.site.wording import wording_in
+from galerne.site.shown.wording import wording_in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ import jinja2
 from galerne import __version__
 from galerne.language import Language
 from galerne.site.eed.indicators import EedReport
-from galerne.site.wording import wording_in
+from galerne.site.shown.wording import wording_in
 
 
 def eed_to_json(report: EedReport) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def render_eed(report: EedReport, *, language: Language) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     folder = resources.files("galerne.site")
     text = folder.joinpath("eed", "eed.html.j2").read_text(encoding="utf-8")
-    style = folder.joinpath("report.html.j2").read_text(encoding="utf-8")
+    style = folder.joinpath("shown", "report.html.j2").read_text(encoding="utf-8")
     wording = wording_in(language)
     return environment.from_string(text).render(
         report=report,

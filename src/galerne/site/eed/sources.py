@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from galerne.catalog import Catalog
-from galerne.site.climate import read_weather
+from galerne.site.building.climate import read_weather
 from galerne.site.eed.degree_days import cooling_degree_days
 from galerne.site.eed.metered import Metered, MeteredQuantity
-from galerne.site.history import History
 from galerne.site.plan import SitePlan
+from galerne.site.scenario.history import History
 from galerne.units import KWH_J, YEAR_S
 
 

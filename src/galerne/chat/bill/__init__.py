@@ -1,0 +1,1 @@
+"""What answers cost, in words: receipts, sums, differences, budgets."""

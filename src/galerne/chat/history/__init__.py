@@ -1,0 +1,1 @@
+"""What is kept: conversations as trees, projects, search, each person's own."""

@@ -1,0 +1,1 @@
+"""The building over a year, hour by hour: climate, power chain, cooling, electricity, connection."""

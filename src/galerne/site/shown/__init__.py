@@ -1,0 +1,1 @@
+"""A plan for readers and programs: words, tables, pictures, the report, plain data."""
