@@ -66,6 +66,16 @@ def test_as_json_the_answer_comes_with_its_whole_receipt(api_url):
     assert document["receipt"]["status"] == "final"
 
 
+def test_an_answer_that_was_cut_says_so(fake_api, api_url):
+    fake_api.reason = "length"
+    console = a_console()
+    with_client(api_url, lambda client: ask_once(client, "hi", language=EN, console=console))
+    assert "The answer reached its longest length." in shown(console)
+    console = a_console()
+    with_client(api_url, lambda client: ask_once(client, "hi", language=EN, console=console, as_json=True))
+    assert json.loads(console.file.getvalue())["is_cut"]
+
+
 def test_on_a_terminal_the_markdown_is_drawn(fake_api, api_url):
     fake_api.pieces = ["# Title\n\n", "A **bold** word.\n\n", "- one\n", "- two\n"]
     console = a_console(terminal=True)
@@ -218,7 +228,7 @@ def test_other_words_make_a_branch_and_the_branches_are_walked(fake_api, house_u
 
 def test_an_answer_that_was_cut_goes_on_and_a_whole_one_says_so(fake_api, house_url, store):
     fake_api.reason, fake_api.pieces = "length", ["The first "]
-    talk(house_url, "Tell\r\x04")
+    assert "/continue goes on with it" in " ".join(talk(house_url, "Tell\r\x04").split())
     fake_api.reason, fake_api.pieces = "stop", ["half."]
     text = talk(house_url, "/continue\r/history\r/open 1\r/continue\r/continue\r\x04")
     assert "No answer yet" in text

@@ -36,6 +36,7 @@ class TerminalAnswer:
 
     Attributes:
         complete: False when Ctrl-C stopped it.
+        is_cut: it reached its longest length.
         paused: leaves the screen to somebody else for as long as it lasts.
         stream: its blocks as they are drawn; None in a pipe, which gets the text as it comes.
     """
@@ -45,6 +46,7 @@ class TerminalAnswer:
     receipt_id: str | None = None
     receipt: Mapping[str, Any] | None = None
     complete: bool = False
+    is_cut: bool = False
     stream: BlockStream | None = None
     paused: Callable[[], AbstractContextManager[None]] = nullcontext
 
@@ -79,7 +81,12 @@ async def ask_once(
         answer = TerminalAnswer()
         await collect(client, turns, model=model, answer=answer, answer_format=answer_format)
         answer.receipt = await settled_receipt(client, answer)
-        facts = {"model": answer.model_id, "answer": answer.text, "receipt": answer.receipt}
+        facts = {
+            "model": answer.model_id,
+            "answer": answer.text,
+            "is_cut": answer.is_cut,
+            "receipt": answer.receipt,
+        }
         console.file.write(json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
         return answer
     answer = TerminalAnswer()
@@ -90,6 +97,8 @@ async def ask_once(
         )
 
     await show_answer(answer, work, language=language, console=console)
+    if answer.is_cut:
+        console.print(Text(phrases(PACKAGE, language)["cut"], style="italic dim"))
     await show_receipt_line(client, answer, language=language, console=console)
     return answer
 
@@ -131,6 +140,7 @@ async def collect(
                 take(answer, text, on_text)
             case AnswerEnd():
                 answer.model_id, answer.receipt = event.model_id, event.receipt
+                answer.is_cut = event.finish_reason == "length"
 
 
 def take(answer: TerminalAnswer, text: str, on_text: OnText | None) -> None:

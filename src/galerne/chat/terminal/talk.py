@@ -161,6 +161,8 @@ class _Talk:
             self._advise(str(kept["problem"]))
             return
         self.last = answer
+        if kept["status"] == "cut":
+            self.say("terminal_cut")
         self.papers.show_sources(kept)
         if kept["quoted"]:
             self.papers.say("quoted_text", model=self.model)
