@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galerne.clock import ManualClock
+from galerne.engines import openai_stream
 from galerne.engines.openai_body import LLAMA_CPP as MANNERS
 from galerne.engines.openai_body import Manners, request_of
 from galerne.engines.openai_stream import EventLines, refusal, stream_answer
@@ -103,6 +104,15 @@ async def test_exact_counts_and_times_are_taken_where_the_server_tells_them():
     assert (usage.prompt_tokens, usage.cached_tokens, usage.new_tokens) == (12, 4, 5)
     assert (usage.prefill_s, usage.decode_s) == (0.02, 0.025)
     assert sent[0]["return_progress"] is True
+
+
+async def test_a_first_token_that_is_half_a_letter_does_not_make_the_letter_wait(monkeypatch):
+    gathered = []
+    monkeypatch.setattr(openai_stream, "gather", lambda *_: gathered.append(len(gathered)))
+    await events_of(wire([*LLAMA_CPP[:3], chunk(finish="stop", timings=timed(2))]))
+    assert not gathered
+    await events_of(wire(LLAMA_CPP))
+    assert gathered
 
 
 async def test_a_server_that_tells_only_the_common_protocol_is_counted_by_chunks_and_its_usage():

@@ -80,7 +80,7 @@ async def stream_answer(
         async for piece in reply.aiter_bytes():
             for event in answer.read(lines.feed(piece)):
                 yield event
-            if answer.is_generating:
+            if answer.is_flowing:
                 gather(reply, PACE_S)
     for event in answer.close():
         yield event
@@ -134,6 +134,7 @@ class _Answer:
         self._prompt_read = False
         self._new_tokens = 0
         self._told_tokens = 0
+        self._has_said = False
         self._first_s: float | None = None
         self._last_s = arrived_s
         self._prefill_s: float | None = None
@@ -195,9 +196,12 @@ class _Answer:
             self._plain.learn(data, chunk)
 
     @property
-    def is_generating(self) -> bool:
-        """Whether a token has come and the last has not."""
-        return self._first_s is not None and self._reason is None
+    def is_flowing(self) -> bool:
+        """Whether there is something to see already, and the last has not come.
+
+        A first token may be half a letter: what makes it whole is not to be waited for.
+        """
+        return (self._has_said or (self._forced and self._new_tokens > 0)) and self._reason is None
 
     def close(self) -> list[GenerationEvent]:
         """What remains to be told when the stream has ended."""
@@ -267,6 +271,7 @@ class _Answer:
         if self._first_s is None:
             self._first_s = self._last_s
         self._new_tokens += n_tokens
+        self._has_said = self._has_said or bool(text)
         last = self._events[-1] if self._events else None
         if isinstance(last, TokenChunk) and last.thinking == thinking and not last.logprobs and not logprobs:
             text, n_tokens = last.text + text, last.n_tokens + n_tokens
