@@ -36,9 +36,16 @@ def fingerprint() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
-    return told.stdout.strip() or "an unknown commit"
+    commit = _git("describe", "--always").stdout.strip() or "an unknown commit"
+    # Results that are kept change the tree too, and nothing of what is measured.
+    changed = _git("diff", "--quiet", "HEAD", "--", ":/src", ":/requirements", "*.py").returncode
+    return f"{commit}, changed" if changed else commit
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    folder = Path(__file__).parent
+    command = ["git", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
 def bandwidth_bytes_per_s() -> float:

@@ -73,7 +73,10 @@ def _overhead_rows(figures: dict[str, Any]) -> Iterable[Row]:
     yield "API processor time per token", f"{1e3 * processor_s:.2f} ms", "<= 0.1 ms", processor_s <= 1e-4
     yield "API processor time per answer", f"{1e3 * figures['api_processor_s_per_answer']:.1f} ms", "", None
     added_s = figures["streams"]["1"]["added_first_token_s"]
-    yield "added to the first token, p50", f"{1e3 * added_s:.1f} ms", "<= 2 ms", added_s <= 2e-3
+    # Less than nothing is what scatter leaves: nothing was found, which is not that nothing is added.
+    said = f"{1e3 * added_s:.1f} ms" if added_s >= 0.0 else f"not found: {1e3 * added_s:.1f} ms is scatter"
+    met = added_s <= 2e-3 if added_s >= 0.0 else None
+    yield "added to the first token, p50", said, "<= 2 ms", met
     share = f"{figures['bandwidth_ratio']:.2f} of {figures['memory_bytes_per_s'] / 1e9:.1f} GB/s"
     yield "share of the memory's bandwidth, 1 stream", share, "", None
 
@@ -126,7 +129,7 @@ def _ledger_rows(ledger: dict[str, Any]) -> Iterable[Row]:
             continue
         figures = ledger[store]
         for name in (name for name in figures if "month_" in name):
-            words = name.removesuffix("_s").replace("_", " ").replace("cut month", "month cut at no midnight")
+            words = name.removesuffix("_s").replace("_", " ").replace("cut month", "month of cut days")
             target = f"<= {limit_s:g} s at 10 million"
             yield f"{store}: {words}", f"{figures[name]:.2f} s", target, figures[name] <= limit_s
         yield f"{store}: everything since the first day", f"{figures['all_time_s']:.2f} s", "", None

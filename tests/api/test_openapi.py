@@ -61,7 +61,9 @@ def test_what_is_sent_is_what_is_described(method, path, name):
     if path in {"/v1/completions", "/v1/fim/completions"}:
         asked["prompt"] = "x"
     body = asked if method == "POST" else None
-    fits(client(fit=list, pulls=list).request(method, path, json=body).json(), name)
+    sent = client(fit=list, pulls=list).request(method, path, json=body).json()
+    assert sent
+    fits(sent, name)  # or raises
 
 
 def test_the_description_says_which_schema_answers_where():

@@ -76,6 +76,16 @@ def test_an_answer_that_was_cut_says_so(fake_api, api_url):
     assert json.loads(console.file.getvalue())["is_cut"]
 
 
+def test_a_program_that_asked_for_json_gets_nothing_else(fake_api, api_url, capsys):
+    fake_api.pieces = ['{"ok": ', "true}"]
+    console, wanted = a_console(), {"type": "json_object"}
+    with_client(
+        api_url, lambda client: ask_once(client, "hi", language=EN, console=console, answer_format=wanted)
+    )
+    assert json.loads(console.file.getvalue()) == {"ok": True}
+    assert "modelled" in capsys.readouterr().err
+
+
 def test_on_a_terminal_the_markdown_is_drawn(fake_api, api_url):
     fake_api.pieces = ["# Title\n\n", "A **bold** word.\n\n", "- one\n", "- two\n"]
     console = a_console(terminal=True)

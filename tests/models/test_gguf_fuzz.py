@@ -148,7 +148,7 @@ def test_the_corpus_itself_is_read(tmp_path):
     for name, data in CORPUS.items():
         path = tmp_path / f"{name}.gguf"
         path.write_bytes(data)
-        read_gguf_header(path)
+        assert read_gguf_header(path).size_bytes == len(data), name
 
 
 def test_a_damaged_file_is_never_handed_to_an_engine(tmp_path: Path):

@@ -12,7 +12,13 @@ from types import MappingProxyType
 from typing import Any
 
 import typer
-from typer._click.exceptions import UsageError
+from typer._click.exceptions import (
+    BadParameter,
+    MissingParameter,
+    NoArgsIsHelpError,
+    NoSuchOption,
+    UsageError,
+)
 from typer.core import TyperGroup
 
 from galerne.language import environment_language, phrases
@@ -90,7 +96,7 @@ class HouseGroup(TyperGroup):
 
 def wants_help(error: UsageError) -> bool:
     """Whether a group of commands was named, and none of its commands."""
-    return type(error).__name__ == "NoArgsIsHelpError"
+    return isinstance(error, NoArgsIsHelpError)
 
 
 def misuse(error: UsageError) -> tuple[str, str]:
@@ -100,34 +106,33 @@ def misuse(error: UsageError) -> tuple[str, str]:
         error: of the parser of commands and options.
     """
     say = phrases("galerne.cli", environment_language(os.environ))
-    context = getattr(error, "ctx", None)
     path = "galerne"
-    if context is not None:
-        path = " ".join(["galerne", *str(context.command_path).replace("-m galerne.cli", "").split()[1:]])
+    if error.ctx is not None:
+        path = " ".join(["galerne", *error.ctx.command_path.replace("-m galerne.cli", "").split()[1:]])
     advice = say["misuse_advice"].format(command=path)
     if isinstance(error, NoSuchCommand):
         sentence = say["misuse_command"].format(command=path, name=error.name)
         if error.name in ELSEWHERE and path == "galerne":
             return sentence, say[f"habit_{error.name}"]
         return sentence + _nearest(error.nearest, say), advice
-    if (option := getattr(error, "option_name", None)) and type(error).__name__ == "NoSuchOption":
+    if isinstance(error, NoSuchOption):
+        option = error.option_name
         sentence = say["misuse_option"].format(command=path, option=option)
         if option in OPTIONS:
             return sentence, say[f"habit_option_{OPTIONS[option]}"]
-        return sentence + _nearest(getattr(error, "possibilities", None) or (), say), advice
+        return sentence + _nearest(error.possibilities or (), say), advice
     return _misused_value(error, path, say), advice
 
 
 def _misused_value(error: UsageError, path: str, say: Mapping[str, str]) -> str:
-    match type(error).__name__:
-        case "MissingParameter":
-            name = getattr(getattr(error, "param", None), "name", None) or ""
-            return say["misuse_missing"].format(command=path, name=str(name).upper())
-        case "BadParameter" if getattr(error, "param", None) is not None:
-            option = str(error.param.get_error_hint()).strip("'")  # type: ignore[attr-defined]
-            kinds = [kind for kind, sign in KINDS.items() if sign in str(error)]
-            problem = say[f"misuse_{kinds[0]}"] if kinds else str(error).rstrip(".")
-            return say["misuse_value"].format(option=option, problem=problem)
+    if isinstance(error, MissingParameter):
+        name = error.param.name if error.param is not None else None
+        return say["misuse_missing"].format(command=path, name=str(name or "").upper())
+    if isinstance(error, BadParameter) and error.param is not None:
+        option = error.param.get_error_hint().strip("'")
+        kinds = [kind for kind, sign in KINDS.items() if sign in str(error)]
+        problem = say[f"misuse_{kinds[0]}"] if kinds else str(error).rstrip(".")
+        return say["misuse_value"].format(option=option, problem=problem)
     return str(error.format_message()).rstrip(".")
 
 

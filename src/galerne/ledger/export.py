@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import json
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, select
 
@@ -25,7 +25,15 @@ COLUMNS = (
 _PAGE = 1000
 
 
-def export_events(engine: Engine, out: TextIO) -> int:
+class Written(Protocol):
+    """Where text goes: a file, or whatever takes it as one does."""
+
+    def write(self, text: str, /) -> object:
+        """Take the next piece."""
+        ...
+
+
+def export_events(engine: Engine, out: Written) -> int:
     """Write the whole ledger as JSON lines, from which every link of the chains can be computed again.
 
     First the frozen factors, then each writer's events in the order of its chain, then its head.
@@ -51,7 +59,7 @@ def export_events(engine: Engine, out: TextIO) -> int:
 
 
 def export_receipts(
-    engine: Engine, out: TextIO, *, since_at: float | None = None, until_at: float | None = None
+    engine: Engine, out: Written, *, since_at: float | None = None, until_at: float | None = None
 ) -> int:
     """Write one line of comma-separated values per answer, at its latest revision.
 
@@ -127,5 +135,5 @@ def _line(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _write(out: TextIO, line: dict[str, Any]) -> None:
+def _write(out: Written, line: dict[str, Any]) -> None:
     out.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 from sqlalchemy import Engine, Select, and_, func, select
 from sqlalchemy.exc import IntegrityError
@@ -13,7 +13,7 @@ from galerne.ledger.audit import ChainHead, verify_ledger
 from galerne.ledger.backup import back_up, restore
 from galerne.ledger.days import rebuild_days
 from galerne.ledger.events import Events, write_missing, write_new
-from galerne.ledger.export import export_events, export_receipts
+from galerne.ledger.export import Written, export_events, export_receipts
 from galerne.ledger.keys import Keys
 from galerne.ledger.quotas import Quotas
 from galerne.ledger.receipt import Receipt, receipt_of
@@ -96,12 +96,12 @@ class Ledger:
         """
         return restore(path, self._engine, migrations=MIGRATIONS)
 
-    def export_events(self, out: TextIO) -> int:
+    def export_events(self, out: Written) -> int:
         """Write every event as JSON lines; returns how many."""
         return export_events(self._engine, out)
 
     def export_receipts(
-        self, out: TextIO, *, since_at: float | None = None, until_at: float | None = None
+        self, out: Written, *, since_at: float | None = None, until_at: float | None = None
     ) -> int:
         """Write a line of comma-separated values per answer; returns how many."""
         return export_receipts(self._engine, out, since_at=since_at, until_at=until_at)

@@ -97,10 +97,16 @@ async def ask_once(
         )
 
     await show_answer(answer, work, language=language, console=console)
+    aside = beside(console) if answer_format else console
     if answer.is_cut:
-        console.print(Text(phrases(PACKAGE, language)["cut"], style="italic dim"))
-    await show_receipt_line(client, answer, language=language, console=console)
+        aside.print(Text(phrases(PACKAGE, language)["cut"], style="italic dim"))
+    await show_receipt_line(client, answer, language=language, console=aside)
     return answer
+
+
+def beside(console: Console) -> Console:
+    """Where to speak of an answer that a program reads: standard error, unless it goes to a terminal."""
+    return console if console.is_terminal else Console(stderr=True)
 
 
 async def show_answer(

@@ -131,7 +131,7 @@ def ask(
 
     async def go(address: str) -> None:
         from galerne.chat.client.api import ApiClient
-        from galerne.chat.terminal.answer import ask_once
+        from galerne.chat.terminal.answer import ask_once, beside
         from galerne.cli.screen import make_console
 
         console = make_console()
@@ -145,10 +145,13 @@ def ask(
                 as_json=as_json,
                 answer_format=answer_format,
             )
+        if answer.is_cut and answer_format:
+            raise SystemExit(1)  # half an object is none
+        aside = beside(console) if answer_format else console
         if in_full and answer.receipt is not None and not as_json:
             from galerne.chat.terminal.sheets import print_receipt
 
-            print_receipt(answer.receipt, language=settings.language, console=console)
+            print_receipt(answer.receipt, language=settings.language, console=aside)
 
     with attach_or_host(settings, has_pages=False) as address:
         asyncio.run(go(address))

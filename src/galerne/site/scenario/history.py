@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Callable
@@ -48,8 +47,8 @@ class History:
     stretches: list[MeteredStretch] = field(default_factory=list)
 
 
-class _Lines(io.TextIOBase):
-    """A text stream that hands on each line instead of keeping it."""
+class _Lines:
+    """Hands on each line instead of keeping it."""
 
     def __init__(self, take: Callable[[str], None]) -> None:
         self._take = take
@@ -87,7 +86,7 @@ def read_history(ledger: Ledger, *, since_at: float | None = None, until_at: flo
         elif event["kind"] == "entry":
             history.stretches.append(_stretch(event))
 
-    ledger.export_events(_Lines(take))  # type: ignore[arg-type]
+    ledger.export_events(_Lines(take))
     return history
 
 
